@@ -1,0 +1,163 @@
+"""The two gradient boosting libraries behind one small interface: fit, predict, importance, save, load.
+
+Not for encoding: inputs are a float32 matrix, NaN where missing; the target is a class from 0 to k - 1, each present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import catboost
+import numpy as np
+import numpy.typing as npt
+import xgboost
+
+ModelType = Literal["catboost", "xgboost"]
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.integer[Any]]
+
+# Bins of an input; more cost time and add nothing measurable.
+MAX_BIN = 64
+
+
+@dataclass(frozen=True)
+class BoosterSettings:
+    """Size of one column's model; ``threads`` of -1 takes all cores."""
+
+    n_estimators: int
+    max_depth: int
+    learning_rate: float
+    seed: int
+    threads: int
+
+
+class Booster(Protocol):
+    """A fitted multiclass model."""
+
+    suffix: ClassVar[str]
+
+    def predict(self, inputs: Matrix) -> Matrix:
+        """Return class probabilities of shape (n, k)."""
+
+    def importance(self) -> npt.NDArray[np.float64]:
+        """Return how much each input matters, shape (inputs,), summing to 1 (or all 0)."""
+
+    def save(self, path: Path) -> None:
+        """Write the model in the library's own format."""
+
+
+@dataclass(frozen=True)
+class CatBoostBooster:
+    """A CatBoost classifier with vector leaves (one tree for all classes)."""
+
+    model: catboost.CatBoostClassifier
+    threads: int
+    suffix: ClassVar[str] = ".cbm"
+
+    @classmethod
+    def fit(cls, inputs: Matrix, target: Ints, settings: BoosterSettings) -> Self:
+        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
+        model = catboost.CatBoostClassifier(
+            loss_function="MultiClass",
+            iterations=settings.n_estimators,
+            depth=settings.max_depth,
+            learning_rate=settings.learning_rate,
+            random_seed=settings.seed,
+            thread_count=settings.threads,
+            border_count=MAX_BIN,
+            boosting_type="Plain",
+            bootstrap_type="No",
+            random_strength=0,
+            # A job's working directory may be read-only.
+            allow_writing_files=False,
+            verbose=False,
+        )
+        model.fit(inputs, target)
+        # The library stamps time and a random id into the file; without them equal models are equal files.
+        for key in ("train_finish_time", "model_guid"):
+            model.get_metadata()[key] = ""
+        return cls(model, settings.threads)
+
+    @classmethod
+    def load(cls, path: Path, threads: int) -> Self:
+        """Read a model that `save` wrote."""
+        return cls(catboost.CatBoostClassifier().load_model(str(path)), threads)
+
+    def predict(self, inputs: Matrix) -> Matrix:
+        """Return class probabilities of shape (n, k)."""
+        probabilities = self.model.predict_proba(inputs, thread_count=self.threads)
+        return np.asarray(probabilities, dtype=np.float32)
+
+    def importance(self) -> npt.NDArray[np.float64]:
+        """Return CatBoost's prediction-values-change of each input, summing to 1."""
+        return _shares(np.asarray(self.model.get_feature_importance(), dtype=float))
+
+    def save(self, path: Path) -> None:
+        """Write the model as .cbm."""
+        self.model.save_model(str(path))
+
+
+@dataclass(frozen=True)
+class XGBoostBooster:
+    """An XGBoost booster with vector leaves (one tree for all classes)."""
+
+    model: xgboost.Booster
+    threads: int
+    suffix: ClassVar[str] = ".ubj"
+
+    @classmethod
+    def fit(cls, inputs: Matrix, target: Ints, settings: BoosterSettings) -> Self:
+        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
+        threads = max(settings.threads, 0)
+        data = xgboost.QuantileDMatrix(inputs, label=target, max_bin=MAX_BIN, nthread=threads)
+        model = xgboost.train(
+            {
+                "objective": "multi:softprob",
+                "num_class": int(target.max()) + 1,
+                "multi_strategy": "multi_output_tree",
+                "tree_method": "hist",
+                "max_bin": MAX_BIN,
+                "max_depth": settings.max_depth,
+                "learning_rate": settings.learning_rate,
+                "seed": settings.seed,
+                "nthread": threads,
+                "verbosity": 0,
+            },
+            data,
+            num_boost_round=settings.n_estimators,
+        )
+        return cls(model, threads)
+
+    @classmethod
+    def load(cls, path: Path, threads: int) -> Self:
+        """Read a model that `save` wrote."""
+        model = xgboost.Booster(model_file=str(path))
+        model.set_param({"nthread": max(threads, 0)})
+        return cls(model, threads)
+
+    def predict(self, inputs: Matrix) -> Matrix:
+        """Return class probabilities of shape (n, k)."""
+        return np.asarray(self.model.inplace_predict(inputs), dtype=np.float32)
+
+    def importance(self) -> npt.NDArray[np.float64]:
+        """Return how often each input is split on, summing to 1."""
+        # Trees with vector leaves report no gain (XGBoost 3.2), only weight.
+        splits = self.model.get_score(importance_type="weight")
+        return _shares(np.asarray([float(splits.get(f"f{i}", 0.0)) for i in range(self.model.num_features())]))  # type: ignore[arg-type]
+
+    def save(self, path: Path) -> None:
+        """Write the model as universal binary JSON."""
+        self.model.save_model(str(path))
+
+
+BOOSTERS: dict[ModelType, type[CatBoostBooster] | type[XGBoostBooster]] = {
+    "catboost": CatBoostBooster,
+    "xgboost": XGBoostBooster,
+}
+
+
+def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    total = importance.sum()
+    return importance / total if total > 0 else importance

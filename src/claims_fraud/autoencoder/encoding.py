@@ -1,0 +1,274 @@
+"""Turns a column into what trees take as input and what they predict as a class, and back into words' numbers.
+
+Not for predicting: the boosters do that; not for scoring: see ``surprise``.
+
+Rules, the same at fit and later:
+
+- A category is a class of its own if it is among the most frequent of the training rows; all others share the class
+  *other*, and an unseen one is the rarest of these.
+- A number falls into one of some twenty quantile bins, finer towards the tails; beyond the outermost edge a fitted
+  exponential tail on an asinh scale tells how far out it is, since bins saturate.
+- Missing is a class of its own, so that a value missing where it never is surprises, and as an input it is NaN.
+- An unseen category as an input is NaN too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from claims_fraud.errors import InputError
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.integer[Any]]
+
+# Half a count for every class, so that what training never showed is unlikely and not impossible (Krichevsky-Trofimov).
+PSEUDO_COUNT = 0.5
+# Categories beyond these are all "unseen": the artefact stays small even for a column of ids.
+MAX_KNOWN_CATEGORIES = 10_000
+TAIL_PROBABILITY = 0.005
+EDGE_PROBABILITIES = (TAIL_PROBABILITY, 0.02, *np.linspace(0.05, 0.95, 13), 0.98, 1 - TAIL_PROBABILITY)
+# A value a million times out says no more than one a hundred times out.
+MAX_TAIL_SURPRISE = 20.0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A column of n rows as numbers.
+
+    Attributes
+    ----------
+    inputs : float32 array of shape (n,)
+        What the models of other columns see.
+    classes : int array of shape (n,)
+        What this column's model predicts.
+    log_within : array of shape (n,)
+        Log probability of the value within its class (for a number: of being this far out in the tail).
+    rarity : array of shape (n,)
+        Minus the log of how often the training rows show such a value: the frequency of a category, both tails of a
+        number.
+    """
+
+    inputs: npt.NDArray[np.float32]
+    classes: Ints
+    log_within: Floats
+    rarity: Floats
+
+    def rows(self, chosen: Any) -> Encoded:
+        """Return the encoding of the chosen rows (a boolean mask or positions)."""
+        return Encoded(self.inputs[chosen], self.classes[chosen], self.log_within[chosen], self.rarity[chosen])
+
+
+def category_values(values: pd.Series) -> pd.Series:
+    """Return the values as str objects, with None where they are missing."""
+    strings = values.astype(object).map(str, na_action="ignore")
+    return strings.where(values.notna(), None)
+
+
+def number_values(values: pd.Series) -> Floats:
+    """Return the values as float64, NaN where they are missing; raise InputError on text and infinities."""
+    try:
+        numbers = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"num_features column {values.name!r} holds text ({error}). Name it under cat_features, or make it numeric."
+        ) from error
+    if np.isinf(numbers).any():
+        raise InputError(f"num_features column {values.name!r} holds infinite values. Replace them by null.")
+    return numbers
+
+
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """Codes of a categorical column.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        Known ones, in alphabetical order: codes of one chapter or family are neighbours, which one split can part off.
+    counts : tuple of int
+        How many training rows have each.
+    kept : tuple of int
+        Positions in ``categories`` of those that are classes of their own.
+    missing : int
+        Training rows without a value.
+    """
+
+    categories: tuple[str, ...]
+    counts: tuple[int, ...]
+    kept: tuple[int, ...]
+    missing: int
+
+    @classmethod
+    def fit(cls, values: pd.Series, max_classes: int) -> Self:
+        """Learn the categories of the training rows; at most ``max_classes`` become classes of their own."""
+        strings = category_values(values)
+        counts = strings.value_counts().head(MAX_KNOWN_CATEGORIES).sort_index()
+        # Ties by name, so that the order of rows has no say.
+        by_frequency = np.lexsort((np.arange(len(counts)), -counts.to_numpy()))
+        kept = np.sort(by_frequency[:max_classes])
+        return cls(
+            tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), int(strings.isna().sum())
+        )
+
+    @property
+    def n_classes(self) -> int:
+        """Kept categories, other, and missing."""
+        return len(self.kept) + 2
+
+    @property
+    def marginal(self) -> Floats:
+        """Share of each class among the training rows, smoothed; sums to 1."""
+        counts = np.asarray(self.counts, dtype=float)
+        kept = counts[list(self.kept)]
+        return _smoothed(np.concatenate([kept, [counts.sum() - kept.sum(), self.missing]]))
+
+    def encode(self, values: pd.Series) -> Encoded:
+        """Return the encoding of the values."""
+        strings = category_values(values)
+        codes = pd.Index(self.categories, dtype=object).get_indexer(pd.Index(strings, dtype=object))
+        missing, unseen = np.asarray(strings.isna()), codes < 0
+        other, absent = len(self.kept), len(self.kept) + 1
+        class_of = np.full(len(self.categories) + 1, other)
+        class_of[list(self.kept)] = np.arange(other)
+        classes = np.where(missing, absent, class_of[codes])
+        log_share = np.append(self._log_share_of_other(), self._log_share_of_other(unseen=True))
+        log_within = np.where(classes == other, log_share[codes], 0.0)
+        inputs = np.where(unseen, np.nan, codes).astype(np.float32)
+        return Encoded(inputs, classes, log_within, -np.log(self.marginal)[classes] - log_within)
+
+    def count(self, value: str) -> int:
+        """Return how many training rows have the category (0 if unseen)."""
+        position = np.searchsorted(np.asarray(self.categories, dtype=object), value)
+        known = position < len(self.categories) and self.categories[position] == value
+        return self.counts[position] if known else 0
+
+    def class_names(self) -> list[str]:
+        """Return what to call each class in a sentence."""
+        return [self.categories[position] for position in self.kept] + ["a rarer value", "no value"]
+
+    def _log_share_of_other(self, unseen: bool = False) -> Floats:
+        """Return the log share of each category (or of an unseen one) within the class other; kept ones are unused."""
+        counts = np.asarray(self.counts, dtype=float)
+        rare = np.delete(counts, list(self.kept))
+        total = rare.sum() + PSEUDO_COUNT * (len(rare) + 1)
+        return np.log((np.zeros(1) if unseen else counts) + PSEUDO_COUNT) - np.log(total)
+
+
+@dataclass(frozen=True)
+class NumberEncoder:
+    """Bins and tails of a numeric column.
+
+    Attributes
+    ----------
+    edges : tuple of float
+        Upper ends of all bins but the last, increasing; a value equal to an edge belongs to the bin below it.
+    counts : tuple of int
+        Training rows in each bin.
+    missing : int
+        Training rows without a value.
+    center, scale : float
+        Median and a measure of spread: the asinh scale is ``asinh((x - center) / scale)``.
+    low, high : float
+        Smallest and largest training value.
+    tails : pair of float
+        Mean distance beyond the first and the last edge, on the asinh scale.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    missing: int
+    center: float
+    scale: float
+    low: float
+    high: float
+    tails: tuple[float, float]
+
+    @classmethod
+    def fit(cls, values: pd.Series) -> Self:
+        """Learn bins and tails from the training rows."""
+        numbers = number_values(values)
+        known = numbers[~np.isnan(numbers)]
+        if not len(known):
+            return cls((), (0,), len(numbers), 0.0, 1.0, 0.0, 0.0, (1.0, 1.0))
+        # An observed value as edge keeps atoms (zeros, whole numbers) together; the maximum would leave a bin empty.
+        edges = np.unique(np.quantile(known, EDGE_PROBABILITIES, method="higher"))
+        edges = edges[edges < known.max()]
+        counts = np.bincount(np.searchsorted(edges, known), minlength=len(edges) + 1)
+        center = float(np.median(known))
+        spread = float(np.quantile(np.abs(known - center), 0.75)) or float(np.abs(known - center).mean()) or 1.0
+        unfinished = cls(
+            tuple(edges.tolist()), tuple(counts.tolist()), int(np.isnan(numbers).sum()), center, spread,
+            float(known.min()), float(known.max()), (1.0, 1.0),
+        )  # fmt: skip
+        return cls(**{**vars(unfinished), "tails": unfinished._mean_excesses(known)})
+
+    @property
+    def n_classes(self) -> int:
+        """Bins and missing."""
+        return len(self.counts) + 1
+
+    @property
+    def marginal(self) -> Floats:
+        """Share of each class among the training rows, smoothed; sums to 1."""
+        return _smoothed(np.asarray([*self.counts, self.missing], dtype=float))
+
+    def encode(self, values: pd.Series) -> Encoded:
+        """Return the encoding of the values."""
+        numbers = number_values(values)
+        missing = np.isnan(numbers)
+        classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
+        tail = np.zeros(len(numbers))
+        for mean, beyond in zip(self.tails, self._excess(numbers), strict=True):
+            # Minus one, the mean of a unit exponential: being in the tail at all is the bin's own surprise.
+            tail += np.where(beyond > 0, np.clip(beyond / mean - 1, -1, MAX_TAIL_SURPRISE), 0.0)
+        return Encoded(numbers.astype(np.float32), classes, -tail, self._bin_rarity()[classes] + tail)
+
+    def quantiles(self, probabilities: Floats, level: float) -> Floats:
+        """Return the ``level`` quantile of the predicted distributions, shape (n,).
+
+        Linear within a bin; ``probabilities`` has shape (n, n_classes), of which missing is left out.
+        """
+        bins = probabilities[:, :-1]
+        cumulated = np.cumsum(bins, axis=1)
+        target = level * cumulated[:, -1]
+        bin_of = np.minimum((cumulated < target[:, None]).sum(axis=1), bins.shape[1] - 1)
+        rows = np.arange(len(bins))
+        inside = (target - cumulated[rows, bin_of]) / np.maximum(bins[rows, bin_of], 1e-12) + 1
+        bounds = np.asarray([self.low, *self.edges, self.high])
+        return bounds[bin_of] + np.clip(inside, 0, 1) * (bounds[bin_of + 1] - bounds[bin_of])
+
+    def _excess(self, numbers: Floats) -> tuple[Floats, Floats]:
+        """Return how far numbers lie below the first and above the last edge, on the asinh scale (0 elsewhere)."""
+        if not self.edges:
+            return np.zeros(len(numbers)), np.zeros(len(numbers))
+        first, last = self._asinh(self.edges[0]), self._asinh(self.edges[-1])
+        position = self._asinh(np.nan_to_num(numbers, nan=self.center))
+        return np.maximum(first - position, 0), np.maximum(position - last, 0)
+
+    def _asinh(self, numbers: Any) -> Any:
+        return np.arcsinh((numbers - self.center) / self.scale)
+
+    def _mean_excesses(self, known: Floats) -> tuple[float, float]:
+        """Return the mean excess in both tails; where a tail holds next to nothing, a unit of the asinh scale."""
+        below, above = (beyond[beyond > 0] for beyond in self._excess(known))
+        low, high = (float(beyond.mean()) if len(beyond) > 1 else 1.0 for beyond in (below, above))
+        return max(low, 1e-3), max(high, 1e-3)
+
+    def _bin_rarity(self) -> Floats:
+        """Return minus the log of the two-sided tail probability at the middle of each bin; missing by frequency."""
+        shares = self.marginal
+        middle = np.cumsum(shares[:-1]) - shares[:-1] / 2
+        tails = np.minimum(2 * np.minimum(middle, shares[:-1].sum() - middle), 1.0)
+        return np.append(-np.log(tails), -np.log(shares[-1]))
+
+
+Encoder = CategoryEncoder | NumberEncoder
+
+
+def _smoothed(counts: Floats) -> Floats:
+    return (counts + PSEUDO_COUNT) / (counts.sum() + PSEUDO_COUNT * len(counts))

@@ -1,0 +1,437 @@
+"""The estimator: fits one model a column, scores rows by their surprise, explains, saves and loads.
+
+What a column is encoded to, how surprise becomes a score, words and percentiles, stands in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.calibration import Calibration
+from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, NumberEncoder
+from claims_fraud.autoencoder.explanation import Expectation, given_texts, reason_sentences
+from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, content_hash, file_hash, read_model, write_model
+from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale, floored
+from claims_fraud.errors import InputError, listed, nearest
+
+logger = logging.getLogger(__name__)
+
+# Rows predicted at a time: bounds memory at some hundred MB.
+BATCH_ROWS = 100_000
+REASONS_GIVEN = 2
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the model says of n rows.
+
+    Attributes
+    ----------
+    scores : array of shape (n,)
+        Sum of each row's parts.
+    parts : DataFrame of shape (n, columns)
+        What each column adds, >= 0.
+    by_rarity : bool array of shape (n,)
+        Rows judged by how rare their values are, rather than by how they contradict each other.
+    expectations : dict of str to Expectation
+        What was expected of each scored column.
+    """
+
+    scores: Floats
+    parts: pd.DataFrame
+    by_rarity: npt.NDArray[np.bool_]
+    expectations: dict[str, Expectation]
+
+
+@dataclass(frozen=True)
+class ColumnModel:
+    """A column's fitted booster (None where training saw a single class) and the classes it tells apart."""
+
+    booster: Booster | None
+    observed: npt.NDArray[np.integer[Any]]
+
+    @classmethod
+    def fit(cls, model_type: ModelType, inputs: Matrix, classes: Any, settings: BoosterSettings) -> Self:
+        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
+        observed, target = np.unique(classes, return_inverse=True)
+        booster = BOOSTERS[model_type].fit(inputs, target, settings) if len(observed) > 1 else None
+        return cls(booster, observed)
+
+    def predict(self, inputs: Matrix, marginal: Floats) -> Floats:
+        """Return floored probabilities of all classes, shape (n, k)."""
+        probabilities = self.booster.predict(inputs) if self.booster else np.ones((len(inputs), 1))
+        return floored(probabilities, self.observed, marginal)
+
+
+class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
+    """Scores rows by how badly each value contradicts the rest of its row, or by how rare its values are.
+
+    One gradient-boosted model a column predicts that column's distribution from all the others. A row's score is the
+    sum of its columns' surprise; the higher, the more suspicious. See `claims_fraud.autoencoder.surprise`.
+
+    Parameters
+    ----------
+    model_type : {"catboost", "xgboost"}, default "catboost"
+        The boosting library.
+    context_features : sequence of str, default ()
+        Columns that others are judged by and that never add to the score themselves.
+    n_folds : int, default 3
+        Folds of cross-fitting, at least 2.
+    n_estimators : int, default 40
+        Trees a column.
+    max_depth : int, default 4
+        Depth of a tree.
+    learning_rate : float, default 0.3
+        In (0, 1].
+    max_classes : int, default 48
+        Categories of a column that are told apart; rarer ones are pooled.
+    seed : int, default 0
+        Of the folds, where no groups are given, and of the trees.
+    n_jobs : int, default -1
+        Threads; -1 takes all cores.
+
+    Attributes
+    ----------
+    cat_features_, num_features_ : tuple of str
+        Columns seen in `fit`.
+    encoders_ : dict of str to encoder
+        By column.
+    calibration_ : Calibration
+        From score to percentile.
+    training_judgement_ : Judgement
+        Of the rows given to `fit`, by models that did not see them. Not saved.
+    model_version_ : str
+        Hash of the artefact's content; set by `save` and `load`.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> code = rng.choice(["visit", "surgery"], 600)
+    >>> amount = np.where(code == "visit", 100, 9000) * rng.lognormal(0, 0.1, 600)
+    >>> claims = pd.DataFrame({"code": code, "amount": amount})
+    >>> claims.loc[0, ["code", "amount"]] = ["visit", 9500.0]
+    >>> model = ClaimsTreeAutoencoder(model_type="xgboost")
+    >>> fraud_scores, per_feature_errors = model.fit(claims, ["code"], ["amount"])
+    >>> int(fraud_scores.argmax())
+    0
+    """
+
+    def __init__(
+        self,
+        model_type: ModelType = "catboost",
+        *,
+        context_features: Sequence[str] = (),
+        n_folds: int = 3,
+        n_estimators: int = 40,
+        max_depth: int = 4,
+        learning_rate: float = 0.3,
+        max_classes: int = 48,
+        seed: int = 0,
+        n_jobs: int = -1,
+    ) -> None:
+        self.model_type = model_type
+        self.context_features = context_features
+        self.n_folds = n_folds
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.learning_rate = learning_rate
+        self.max_classes = max_classes
+        self.seed = seed
+        self.n_jobs = n_jobs
+
+    def fit(
+        self,
+        data: pd.DataFrame,
+        cat_features: Sequence[str],
+        num_features: Sequence[str],
+        groups: pd.Series | None = None,
+    ) -> tuple[Floats, pd.DataFrame]:
+        """Fit one model a column and score the rows by models that did not see them.
+
+        Parameters
+        ----------
+        data : DataFrame of shape (n, ...)
+            Rows to learn from, mostly honest; never changed. Other columns are ignored.
+        cat_features, num_features : sequence of str
+            Columns of codes and of numbers, at least two in all.
+        groups : Series of shape (n,), optional
+            Rows of one group are scored by models that saw none of the group; by default each row is its own.
+
+        Returns
+        -------
+        fraud_scores : array of shape (n,)
+            Higher is more suspicious.
+        per_feature_errors : DataFrame of shape (n, columns)
+            What each column adds; rows sum to the score. Context features add 0.
+
+        Raises
+        ------
+        InputError
+            If a parameter, a column or the number of rows or groups will not do.
+        """
+        self._check_parameters()
+        self._check_columns(data, cat_features, num_features)
+        folds = _fold_numbers(groups, len(data), self.n_folds, self.seed)
+        self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
+        self.encoders_: dict[str, Encoder] = {
+            **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
+            **{name: NumberEncoder.fit(data[name]) for name in self.num_features_},
+        }
+        encoded = self._encode(data)
+        inputs = _inputs(encoded)
+        self.models_: dict[str, ColumnModel] = {}
+        raw, expectations = {}, {}
+        for number, name in enumerate(self.scored_features_, start=1):
+            logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
+            others = self._without(name, inputs)
+            predict = self._cross_fit(name, others, encoded[name], folds)
+            raw[name], expectations[name] = self._judge_column(name, encoded[name], predict)
+            self.models_[name] = self._fit_model(others, encoded[name])
+        self.column_scales_ = {
+            name: ColumnScale.fit(raw[name], encoded[name], self.encoders_[name].marginal) for name in raw
+        }
+        self.score_scale_ = ScoreScale.fit(*self._both_parts(raw))
+        self.training_judgement_ = self._combine(raw, expectations)
+        self.calibration_ = Calibration.fit(self.training_judgement_.scores)
+        return self.training_judgement_.scores, self.training_judgement_.parts
+
+    def compute_fraud_scores(self, new_data: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
+        """Score rows that `fit` did not see; returns what `fit` returns. Unseen categories and nulls are scored too."""
+        judgement = self.judge(new_data)
+        return judgement.scores, judgement.parts
+
+    def judge(self, new_data: pd.DataFrame) -> Judgement:
+        """Score rows and keep what was expected of them, for `reasons`."""
+        check_is_fitted(self, "models_")
+        self._check_columns(new_data, self.cat_features_, self.num_features_)
+        encoded = self._encode(new_data)
+        inputs = _inputs(encoded)
+        raw, expectations = {}, {}
+        for name, model in self.models_.items():
+            others = self._without(name, inputs)
+            marginal = self.encoders_[name].marginal
+            predict = _in_batches(others, lambda part, model=model, marginal=marginal: model.predict(part, marginal))
+            raw[name], expectations[name] = self._judge_column(name, encoded[name], predict)
+        return self._combine(raw, expectations)
+
+    def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """Return the ``top`` reasons of each row as sentences: columns reason_1, reason_2, … (None where there is none)."""
+        return self.reasons(new_data, self.judge(new_data), top)
+
+    def reasons(self, data: pd.DataFrame, judgement: Judgement, top: int = 3) -> pd.DataFrame:
+        """Return the ``top`` reasons of rows that `judge` or `fit` judged; see `explain`."""
+        names, given = list(judgement.expectations), self.given_
+        parts = judgement.parts[names].to_numpy()
+        # Stable, so that equal parts come in the order of the columns.
+        order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
+        sentences = np.full((len(data), top), None, dtype=object)
+        for position, name in enumerate(names):
+            rows, places = np.nonzero((order == position) & (np.take_along_axis(parts, order, axis=1) > 0))
+            context = given_texts(data, given[name], rows)
+            sentences[rows, places] = reason_sentences(
+                data[name], self.encoders_[name], judgement.expectations[name], judgement.by_rarity, context, rows
+            )
+        return pd.DataFrame(sentences, columns=[f"reason_{n}" for n in range(1, top + 1)], index=data.index)
+
+    def percentile(self, fraud_scores: Floats) -> Floats:
+        """Return the percentile of scores among the cross-fitted training scores, in [0, 100)."""
+        check_is_fitted(self, "models_")
+        return self.calibration_.percentile(fraud_scores)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model to a missing, empty or earlier model folder, whole or not at all; sets `model_version_`."""
+        check_is_fitted(self, "models_")
+        target = Path(folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            files = {}
+            for number, model in enumerate(self.models_.values()):
+                if model.booster is not None:
+                    file = f"{number:03d}{model.booster.suffix}"
+                    model.booster.save(Path(scratch) / file)
+                    files[f"{COLUMN_FOLDER}/{file}"] = Path(scratch) / file
+            content = self._content({name: file_hash(path) for name, path in files.items()})
+            self.model_version_ = content_hash(content)
+            write_model(target, content, files)
+
+    @classmethod
+    def load(cls, folder: Path | str, n_jobs: int = -1) -> Self:
+        """Read a model that `save` wrote; raise InputError if it is missing, incomplete, changed or of another format."""
+        content = read_model(Path(folder))
+        model = cls(**content["parameters"], n_jobs=n_jobs)
+        model.cat_features_ = tuple(content["cat_features"])
+        model.num_features_ = tuple(content["num_features"])
+        # In the order of the features, which is the order of the models' inputs; JSON has them sorted by name.
+        model.encoders_ = {
+            **{name: _from_json(CategoryEncoder, content["encoders"][name]) for name in model.cat_features_},
+            **{name: _from_json(NumberEncoder, content["encoders"][name]) for name in model.num_features_},
+        }
+        model.column_scales_ = {name: ColumnScale(**content["column_scales"][name]) for name in model.scored_features_}
+        model.score_scale_ = ScoreScale(**content["score_scale"])
+        model.calibration_ = _from_json(Calibration, content["calibration"])
+        model.models_ = {}
+        for name in model.scored_features_:
+            column = content["columns"][name]
+            path = Path(folder) / column["file"] if column["file"] else None
+            booster = BOOSTERS[model.model_type].load(path, n_jobs) if path else None
+            model.models_[name] = ColumnModel(booster, np.asarray(column["observed"]))
+        model.model_version_ = content["model_version"]
+        return model
+
+    @property
+    def scored_features_(self) -> tuple[str, ...]:
+        """Columns that add to the score."""
+        return tuple(name for name in self.cat_features_ + self.num_features_ if name not in self.context_features)
+
+    @property
+    def given_(self) -> dict[str, list[str]]:
+        """For each scored column, the columns that its model leans on most."""
+        every = self.cat_features_ + self.num_features_
+        given = {}
+        for name, model in self.models_.items():
+            others = [other for other in every if other != name]
+            weights = model.booster.importance() if model.booster else np.zeros(len(others))
+            order = np.argsort(-weights, kind="stable")[:REASONS_GIVEN]
+            given[name] = [others[position] for position in order if weights[position] > 0]
+        return given
+
+    def _check_parameters(self) -> None:
+        if self.model_type not in BOOSTERS:
+            raise InputError(
+                f"model_type is {self.model_type!r}; allowed are {listed(BOOSTERS)}."
+                f"{nearest(str(self.model_type), BOOSTERS)}"
+            )
+        for name, least in (("n_folds", 2), ("n_estimators", 1), ("max_depth", 1), ("max_classes", 2)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0 and at most 1.")
+
+    def _check_columns(self, data: pd.DataFrame, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
+        wanted = [*cat_features, *num_features]
+        missing = [name for name in wanted if name not in data]
+        if missing:
+            raise InputError(
+                f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
+                f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
+            )
+        if len(wanted) < 2 or len(set(wanted)) < len(wanted):
+            raise InputError(f"features are {listed(wanted) or 'none'}; name at least two, each once.")
+        if not set(wanted) - set(self.context_features):
+            raise InputError("every feature is a context feature; leave at least one to be scored.")
+
+    def _encode(self, data: pd.DataFrame) -> dict[str, Encoded]:
+        return {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
+
+    def _without(self, name: str, inputs: Matrix) -> Matrix:
+        return np.delete(inputs, (self.cat_features_ + self.num_features_).index(name), axis=1)
+
+    def _settings(self) -> BoosterSettings:
+        return BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
+
+    def _fit_model(self, inputs: Matrix, encoded: Encoded) -> ColumnModel:
+        return ColumnModel.fit(self.model_type, inputs, encoded.classes, self._settings())
+
+    def _cross_fit(
+        self, name: str, inputs: Matrix, encoded: Encoded, folds: npt.NDArray[np.integer[Any]]
+    ) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
+        """Yield for each fold its rows and their probabilities by a model of the other folds."""
+        for fold in range(self.n_folds):
+            inside = folds == fold
+            model = self._fit_model(inputs[~inside], encoded.rows(~inside))
+            yield inside, model.predict(inputs[inside], self.encoders_[name].marginal)
+
+    def _judge_column(
+        self, name: str, encoded: Encoded, predictions: Iterator[tuple[npt.NDArray[np.bool_], Floats]]
+    ) -> tuple[RawSurprise, Expectation]:
+        """Return a column's surprise and expectation from predictions for disjoint sets of rows."""
+        rows = len(encoded.classes)
+        observed, expected = np.zeros(rows), np.zeros(rows)
+        pieces = []
+        for mask, probabilities in predictions:
+            part = RawSurprise.of(encoded.rows(mask), probabilities)
+            observed[mask], expected[mask] = part.observed, part.expected
+            pieces.append((mask, Expectation.of(self.encoders_[name], probabilities)))
+        return RawSurprise(observed, expected, encoded.rarity), Expectation.together(pieces, rows)
+
+    def _both_parts(self, raw: dict[str, RawSurprise]) -> tuple[Floats, Floats]:
+        """Return conditional and rarity parts, each of shape (n, scored columns)."""
+        scales = self.column_scales_
+        conditional = np.column_stack([scales[name].conditional(surprise) for name, surprise in raw.items()])
+        rarity = np.column_stack([scales[name].rare(surprise) for name, surprise in raw.items()])
+        return conditional, rarity
+
+    def _combine(self, raw: dict[str, RawSurprise], expectations: dict[str, Expectation]) -> Judgement:
+        parts, by_rarity = self.score_scale_.combine(*self._both_parts(raw))
+        errors = pd.DataFrame(parts, columns=list(raw)).reindex(
+            columns=[*self.cat_features_, *self.num_features_], fill_value=0.0
+        )
+        return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations)
+
+    def _content(self, files: dict[str, str]) -> dict[str, Any]:
+        """Return what model.json says; ``files`` gives each column file its hash."""
+        names = {int(Path(file).stem): file for file in files}
+        parameters = {name: value for name, value in self.get_params().items() if name != "n_jobs"}
+        return {
+            "parameters": {**parameters, "context_features": list(self.context_features)},
+            "cat_features": list(self.cat_features_),
+            "num_features": list(self.num_features_),
+            "encoders": {name: asdict(encoder) for name, encoder in self.encoders_.items()},
+            "column_scales": {name: asdict(scale) for name, scale in self.column_scales_.items()},
+            "score_scale": asdict(self.score_scale_),
+            "calibration": asdict(self.calibration_),
+            "columns": {
+                name: {"file": names.get(number), "observed": model.observed.tolist()}
+                for number, (name, model) in enumerate(self.models_.items())
+            },
+            "files": files,
+        }
+
+
+def _fold_numbers(
+    groups: pd.Series | None, rows: int, n_folds: int, seed: int
+) -> npt.NDArray[np.integer[Any]]:
+    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it, a missing group is a group a row."""
+    codes = np.arange(rows)
+    if groups is not None:
+        codes, unique = pd.factorize(groups.astype(object), use_na_sentinel=True)
+        codes = np.where(codes < 0, len(unique) + np.arange(rows), codes)
+        _, codes = np.unique(codes, return_inverse=True)
+    n_groups = int(codes.max()) + 1 if rows else 0
+    if n_groups < n_folds:
+        raise InputError(
+            f"{n_folds} folds need at least {n_folds} rows and groups, found {rows:,} rows in {n_groups:,} groups. "
+            "Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
+        )
+    return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[codes]
+
+
+def _inputs(encoded: dict[str, Encoded]) -> Matrix:
+    return np.column_stack([column.inputs for column in encoded.values()])
+
+
+def _in_batches(
+    inputs: Matrix, predict: Callable[[Matrix], Floats]
+) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
+    """Yield the rows of each batch and their predicted probabilities."""
+    for start in range(0, len(inputs), BATCH_ROWS):
+        rows = np.zeros(len(inputs), dtype=bool)
+        rows[start : start + BATCH_ROWS] = True
+        yield rows, predict(inputs[rows])
+
+
+def _from_json(kind: type[Any], fields: dict[str, Any]) -> Any:
+    """Build a frozen dataclass from JSON, where its tuples have become lists."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})

@@ -1,0 +1,148 @@
+"""The roles of columns: which column is the id, which are features, which are protected.
+
+Not for values: what a valid value is stands in ``rows``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Treatment = Literal["context", "scored", "none"]
+
+OUTPUT_COLUMNS = (
+    "rank",
+    "fraud_score",
+    "fraud_percentile",
+    "flagged",
+    "reason_1",
+    "reason_2",
+    "reason_3",
+    "model_type",
+    "model_version",
+    "scored_at",
+    "rejection_reasons",
+)
+OUTPUT_PREFIX = "surprise_"
+
+
+class Columns(BaseModel):
+    """Which column of the claims plays which role; the defaults are the reference schema.
+
+    Every name is a column of the raw claims, except those numeric columns that ingestion derives
+    (see `claims_fraud.claims.history`). A column without a role is not read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    claim_id: str = Field("claim_id", description="Identifies a claim; unique and never empty.")
+    claim_date: str = Field("claim_date", description="Day the claim or service began.")
+    claim_end_date: str | None = Field(None, description="Day it ended; gives `claim_duration_days`.")
+    birth_date: str | None = Field(None, description="The patient's date of birth; gives `patient_age`.")
+    patient_id: str = Field("patient_id", description="Whose claim it is; history is computed per patient.")
+    provider_id: str = Field("provider_id", description="Who billed it; cross-fitting keeps a provider in one fold.")
+    claim_amount: str | None = Field(
+        "claim_amount", description="The money claimed; `average_claim_amount` is its mean over earlier claims."
+    )
+    categorical: tuple[str, ...] = Field(
+        (
+            "claim_type",
+            "provider_specialty",
+            "diagnosis_code",
+            "procedure_code",
+            "patient_gender",
+            "geographic_region",
+        ),
+        description="Features that are codes or names.",
+    )
+    numeric: tuple[str, ...] = Field(
+        (
+            "claim_amount",
+            "patient_age",
+            "provider_experience_years",
+            "days_since_last_claim",
+            "num_previous_claims",
+            "average_claim_amount",
+            "claim_duration_days",
+        ),
+        description="Features that are numbers.",
+    )
+    protected: dict[str, Treatment] = Field(
+        {"patient_gender": "context", "patient_age": "context", "geographic_region": "context"},
+        description="Protected features: a list of names, or of `name: context | scored | none`. `context` (the "
+        "default): others are judged in its light, itself it is never scored; `none`: not in the model at all.",
+    )
+    label: str | None = Field(None, description="Known outcome (1 fraud, 0 not); never a feature.")
+    incumbent: str | None = Field(None, description="Flag or score of the system in place; never a feature.")
+
+    @field_validator("protected", mode="before")
+    @classmethod
+    def _names_are_context(cls, value: Any) -> Any:
+        """Accept ``[a, {b: none}]`` for ``{a: context, b: none}``: a list replaces base's, a mapping would merge."""
+        if not isinstance(value, list | tuple):
+            return value
+        merged: dict[str, Any] = {}
+        for entry in value:
+            merged.update(entry if isinstance(entry, dict) else {entry: "context"})
+        return merged
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        roles = [*self.identifiers, *self.categorical, *self.numeric]
+        if not self.features:
+            raise ValueError("no features: name at least two columns under categorical or numeric")
+        for name, times in Counter(roles).items():
+            if times > 1:
+                raise ValueError(f"column {name!r} has {times} roles; give each column one role")
+            if name in OUTPUT_COLUMNS or name.startswith(OUTPUT_PREFIX):
+                raise ValueError(
+                    f"column {name!r} has the name of an output column; rename it in the raw claims "
+                    f"(reserved: {', '.join(OUTPUT_COLUMNS)}, {OUTPUT_PREFIX}…)"
+                )
+        for name in self.protected:
+            if name not in self.features:
+                raise ValueError(f"protected column {name!r} is not among categorical or numeric; add it there")
+        if self.claim_amount is not None and self.claim_amount not in self.numeric:
+            raise ValueError(f"claim_amount {self.claim_amount!r} is not among numeric; add it there, or set null")
+        if not self.scored_features:
+            raise ValueError("every feature is protected as context or none; leave at least one to be scored")
+        return self
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """Columns that hold a date."""
+        return tuple(name for name in (self.claim_date, self.claim_end_date, self.birth_date) if name)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Columns that are no features: ids, dates, label and incumbent."""
+        extra = tuple(name for name in (self.label, self.incumbent) if name)
+        return (self.claim_id, self.claim_date, *self.dates[1:], self.patient_id, self.provider_id, *extra)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Categorical and numeric columns, protected ones included."""
+        return self.categorical + self.numeric
+
+    @property
+    def model_categorical(self) -> tuple[str, ...]:
+        """Categorical columns that the model sees."""
+        return tuple(name for name in self.categorical if self.protected.get(name) != "none")
+
+    @property
+    def model_numeric(self) -> tuple[str, ...]:
+        """Numeric columns that the model sees."""
+        return tuple(name for name in self.numeric if self.protected.get(name) != "none")
+
+    @property
+    def context_features(self) -> tuple[str, ...]:
+        """Columns that others are judged by and that are never scored themselves."""
+        return tuple(name for name, treatment in self.protected.items() if treatment == "context")
+
+    @property
+    def scored_features(self) -> tuple[str, ...]:
+        """Columns that add to the score."""
+        seen = self.model_categorical + self.model_numeric
+        return tuple(name for name in seen if name not in self.context_features)

@@ -1,0 +1,107 @@
+"""Reads claims as they come: parquet or CSV, one file or a folder of files.
+
+Not for judging values: everything in a CSV is read as text, so that codes keep their leading zeros; `rows` makes numbers
+and dates of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from claims_fraud.errors import InputError, listed
+
+SUFFIXES = (".parquet", ".csv")
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims") -> pd.DataFrame:
+    """Read claims from a parquet or CSV file, or from a folder that holds files of one of these kinds.
+
+    Parameters
+    ----------
+    path : path
+        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over.
+    separator : str
+        Delimiter of a CSV.
+    name : str
+        What errors call the data.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist, holds no data, is damaged, or the separator is wrong.
+    """
+    files = _data_files(Path(path), name)
+    frame = _read_parquet(files, name) if files[0].suffix == ".parquet" else _read_csv(files, separator, name)
+    if frame.empty:
+        raise InputError(f"{name}: {path} has columns but no rows. Point `--params={name}=PATH` at claims.")
+    return frame
+
+
+def _data_files(path: Path, name: str) -> list[Path]:
+    if not path.exists():
+        raise InputError(
+            f"{name}: {path} does not exist. Give an existing parquet or CSV file, or a folder of them, with "
+            f"`--params={name}=PATH`."
+        )
+    if path.is_file():
+        files = [path]
+    else:
+        parts = (file for file in path.rglob("*") if file.is_file())
+        files = sorted(f for f in parts if not any(p.startswith((".", "_")) for p in f.relative_to(path).parts))
+    kinds = {file.suffix for file in files if file.suffix in SUFFIXES}
+    if len(kinds) != 1 or (path.is_file() and path.suffix not in SUFFIXES):
+        found = listed(file.name for file in files) or "nothing"
+        raise InputError(
+            f"{name}: {path} holds {found}; wanted is a .parquet or .csv file, or a folder with files of one of these "
+            f"two kinds. Give it with `--params={name}=PATH`."
+        )
+    return [file for file in files if file.suffix in SUFFIXES]
+
+
+def _read_parquet(files: list[Path], name: str) -> pd.DataFrame:
+    for file in files:
+        if file.stat().st_size == 0:
+            raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
+    try:
+        schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
+        return ds.dataset(files, schema=schema, format="parquet").to_table().to_pandas()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        first_line = str(error).splitlines()[0]
+        raise InputError(
+            f"{name}: {listed(file.name for file in files)} cannot be read as parquet ({first_line}). The file is "
+            "damaged, cut short or of another format, or the files differ in a column's type; write it again."
+        ) from error
+
+
+def _read_csv(files: list[Path], separator: str, name: str) -> pd.DataFrame:
+    return pd.concat([_read_one_csv(file, separator, name) for file in files], ignore_index=True)
+
+
+def _read_one_csv(file: Path, separator: str, name: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(file, sep=separator, dtype=str, encoding="utf-8-sig")
+    except pd.errors.EmptyDataError as error:
+        raise InputError(f"{name}: {file} is an empty file. Write it again from its source.") from error
+    except pd.errors.ParserError as error:
+        reason = str(error).strip()
+        raise InputError(
+            f"{name}: {file} cannot be read as CSV with separator {separator!r} ({reason}). Quote values that hold "
+            "the separator, or give another one with `--params=csv_separator=…`."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: {file} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+    if len(frame.columns) == 1:
+        header = str(frame.columns[0])
+        likely = max(SEPARATORS, key=header.count)
+        hint = f"; its header has {header.count(likely)} of {likely!r}" if header.count(likely) else ""
+        raise InputError(
+            f"{name}: {file} has a single column when split at {separator!r}{hint}. Give the separator with "
+            f"`--params=csv_separator={likely}`."
+        )
+    return frame
