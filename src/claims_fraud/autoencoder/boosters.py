@@ -142,10 +142,10 @@ class XGBoostBooster:
         return np.asarray(self.model.inplace_predict(inputs), dtype=np.float32)
 
     def importance(self) -> npt.NDArray[np.float64]:
-        """Return how often each input is split on, summing to 1."""
-        # Trees with vector leaves report no gain (XGBoost 3.2), only weight.
-        splits = self.model.get_score(importance_type="weight")
-        return _shares(np.asarray([float(splits.get(f"f{i}", 0.0)) for i in range(self.model.num_features())]))  # type: ignore[arg-type]
+        """Return the total gain of the splits on each input, summing to 1."""
+        gains = self.model.get_score(importance_type="total_gain")
+        every = (gains.get(f"f{number}", 0.0) for number in range(self.model.num_features()))
+        return _shares(np.fromiter(every, dtype=float))
 
     def save(self, path: Path) -> None:
         """Write the model as universal binary JSON."""

@@ -14,7 +14,8 @@ Rules, the same at fit and later:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +35,9 @@ TAIL_PROBABILITY = 0.005
 EDGE_PROBABILITIES = (TAIL_PROBABILITY, 0.02, *np.linspace(0.05, 0.95, 13), 0.98, 1 - TAIL_PROBABILITY)
 # A value a million times out says no more than one a hundred times out.
 MAX_TAIL_SURPRISE = 20.0
+# The models' inputs are float32: a number beyond what that holds counts as its largest.
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -65,21 +69,31 @@ class Encoded:
 
 def category_values(values: pd.Series) -> pd.Series:
     """Return the values as str objects, with None where they are missing."""
-    strings = values.astype(object).map(str, na_action="ignore")
-    return strings.where(values.notna(), None)
+    texts = [
+        None if missing else _category_text(value)
+        for value, missing in zip(values.astype(object), values.isna(), strict=True)
+    ]
+    return pd.Series(texts, index=values.index, name=values.name, dtype=object)
 
 
 def number_values(values: pd.Series) -> Floats:
-    """Return the values as float64, NaN where they are missing; raise InputError on text and infinities."""
+    """Return the values as float64, NaN where they are missing; raise InputError on text, dates and infinities."""
+    if values.dtype.kind in "mMc":
+        raise InputError(
+            f"num_features column {values.name!r} is of type {values.dtype}, which is no number. Turn it into one, "
+            "such as days since a fixed date, or leave it out."
+        )
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"num_features column {values.name!r} holds text ({error}). Name it under cat_features, or make it numeric."
+            f"num_features column {values.name!r} holds what is no number ({error}). Name it under cat_features, or "
+            "make it numeric."
         ) from error
     if np.isinf(numbers).any():
         raise InputError(f"num_features column {values.name!r} holds infinite values. Replace them by null.")
-    return numbers
+    within: Floats = np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
+    return within
 
 
 @dataclass(frozen=True)
@@ -107,13 +121,12 @@ class CategoryEncoder:
     def fit(cls, values: pd.Series, max_classes: int) -> Self:
         """Learn the categories of the training rows; at most ``max_classes`` become classes of their own."""
         strings = category_values(values)
-        counts = strings.value_counts().head(MAX_KNOWN_CATEGORIES).sort_index()
         # Ties by name, so that the order of rows has no say.
+        by_name = strings.value_counts().sort_index()
+        counts = by_name.sort_values(ascending=False, kind="stable").head(MAX_KNOWN_CATEGORIES).sort_index()
         by_frequency = np.lexsort((np.arange(len(counts)), -counts.to_numpy()))
         kept = np.sort(by_frequency[:max_classes])
-        return cls(
-            tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), int(strings.isna().sum())
-        )
+        return cls(tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), int(strings.isna().sum()))
 
     @property
     def n_classes(self) -> int:
@@ -143,7 +156,7 @@ class CategoryEncoder:
 
     def count(self, value: str) -> int:
         """Return how many training rows have the category (0 if unseen)."""
-        position = np.searchsorted(np.asarray(self.categories, dtype=object), value)
+        position = bisect_left(self.categories, value)
         known = position < len(self.categories) and self.categories[position] == value
         return self.counts[position] if known else 0
 
@@ -156,7 +169,8 @@ class CategoryEncoder:
         counts = np.asarray(self.counts, dtype=float)
         rare = np.delete(counts, list(self.kept))
         total = rare.sum() + PSEUDO_COUNT * (len(rare) + 1)
-        return np.log((np.zeros(1) if unseen else counts) + PSEUDO_COUNT) - np.log(total)
+        log_share: Floats = np.log((np.zeros(1) if unseen else counts) + PSEUDO_COUNT) - np.log(total)
+        return log_share
 
 
 @dataclass(frozen=True)
@@ -177,6 +191,8 @@ class NumberEncoder:
         Smallest and largest training value.
     tails : pair of float
         Mean distance beyond the first and the last edge, on the asinh scale.
+    below : float
+        Share of the first bin's rows that lie below its edge rather than on it.
     """
 
     edges: tuple[float, ...]
@@ -187,6 +203,7 @@ class NumberEncoder:
     low: float
     high: float
     tails: tuple[float, float]
+    below: float
 
     @classmethod
     def fit(cls, values: pd.Series) -> Self:
@@ -194,7 +211,7 @@ class NumberEncoder:
         numbers = number_values(values)
         known = numbers[~np.isnan(numbers)]
         if not len(known):
-            return cls((), (0,), len(numbers), 0.0, 1.0, 0.0, 0.0, (1.0, 1.0))
+            return cls((), (0,), len(numbers), 0.0, 1.0, 0.0, 0.0, (1.0, 1.0), 0.0)
         # An observed value as edge keeps atoms (zeros, whole numbers) together; the maximum would leave a bin empty.
         edges = np.unique(np.quantile(known, EDGE_PROBABILITIES, method="higher"))
         edges = edges[edges < known.max()]
@@ -202,10 +219,11 @@ class NumberEncoder:
         center = float(np.median(known))
         spread = float(np.quantile(np.abs(known - center), 0.75)) or float(np.abs(known - center).mean()) or 1.0
         unfinished = cls(
-            tuple(edges.tolist()), tuple(counts.tolist()), int(np.isnan(numbers).sum()), center, spread,
-            float(known.min()), float(known.max()), (1.0, 1.0),
+            tuple(edges.tolist()), tuple(counts.tolist()), int(np.isnan(numbers).sum()), center,
+            max(spread, SMALLEST_SCALE), float(known.min()), float(known.max()), (1.0, 1.0),
+            float((known < edges[0]).sum() / counts[0]) if len(edges) else 0.0,
         )  # fmt: skip
-        return cls(**{**vars(unfinished), "tails": unfinished._mean_excesses(known)})
+        return replace(unfinished, tails=unfinished._mean_excesses(known))
 
     @property
     def n_classes(self) -> int:
@@ -222,10 +240,12 @@ class NumberEncoder:
         numbers = number_values(values)
         missing = np.isnan(numbers)
         classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
-        tail = np.zeros(len(numbers))
-        for mean, beyond in zip(self.tails, self._excess(numbers), strict=True):
-            # Minus one, the mean of a unit exponential: being in the tail at all is the bin's own surprise.
-            tail += np.where(beyond > 0, np.clip(beyond / mean - 1, -1, MAX_TAIL_SURPRISE), 0.0)
+        below, above = (
+            np.minimum(beyond / mean, MAX_TAIL_SURPRISE)
+            for mean, beyond in zip(self.tails, self._excess(numbers), strict=True)
+        )
+        # Less its mean among the bin's rows (1 for a unit exponential): being in the bin at all is surprise enough.
+        tail = np.where(classes == 0, below - self.below, 0.0) + np.where(above > 0, above - 1, 0.0)
         return Encoded(numbers.astype(np.float32), classes, -tail, self._bin_rarity()[classes] + tail)
 
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
@@ -240,14 +260,15 @@ class NumberEncoder:
         rows = np.arange(len(bins))
         inside = (target - cumulated[rows, bin_of]) / np.maximum(bins[rows, bin_of], 1e-12) + 1
         bounds = np.asarray([self.low, *self.edges, self.high])
-        return bounds[bin_of] + np.clip(inside, 0, 1) * (bounds[bin_of + 1] - bounds[bin_of])
+        quantile: Floats = bounds[bin_of] + np.clip(inside, 0, 1) * (bounds[bin_of + 1] - bounds[bin_of])
+        return quantile
 
     def _excess(self, numbers: Floats) -> tuple[Floats, Floats]:
-        """Return how far numbers lie below the first and above the last edge, on the asinh scale (0 elsewhere)."""
+        """Return how far numbers lie below the first and above the last edge, on the asinh scale, else 0; NaN for NaN."""
         if not self.edges:
             return np.zeros(len(numbers)), np.zeros(len(numbers))
         first, last = self._asinh(self.edges[0]), self._asinh(self.edges[-1])
-        position = self._asinh(np.nan_to_num(numbers, nan=self.center))
+        position = self._asinh(numbers)
         return np.maximum(first - position, 0), np.maximum(position - last, 0)
 
     def _asinh(self, numbers: Any) -> Any:
@@ -270,5 +291,11 @@ class NumberEncoder:
 Encoder = CategoryEncoder | NumberEncoder
 
 
+def _category_text(value: object) -> str:
+    # Whole codes with a null among them arrive as floats: 99213.0 is still the code 99213.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _smoothed(counts: Floats) -> Floats:
-    return (counts + PSEUDO_COUNT) / (counts.sum() + PSEUDO_COUNT * len(counts))
+    shares: Floats = (counts + PSEUDO_COUNT) / (counts.sum() + PSEUDO_COUNT * len(counts))
+    return shares

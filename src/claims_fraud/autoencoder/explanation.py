@@ -5,6 +5,7 @@ Not for scores: it is given the parts and the expectations that the scores were 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,20 +13,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoder, Floats, NumberEncoder, category_values
+from claims_fraud.autoencoder.encoding import (
+    TAIL_PROBABILITY,
+    CategoryEncoder,
+    Encoder,
+    Floats,
+    NumberEncoder,
+    category_values,
+    number_values,
+)
 
 # Ends of the interval that a number is expected in.
 LOWER, UPPER = 0.1, 0.9
+# From here on a number is written without decimals.
+WITHOUT_DECIMALS = 100
 # A second category is named if the first leaves it at least this probability.
 WORTH_NAMING = 0.1
+MORE_LIKELY_THAN_NOT = 0.5
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class Expectation:
     """What a column's model expected of n rows.
 
-    For a number ``low`` and ``high`` are the ends of the 80 % interval; for a category they are the positions of the
-    most likely and second most likely class, with the probabilities ``low_share`` and ``high_share``.
+    For a number ``low`` and ``high`` are the ends of the 80 % interval, ``low_share`` is the probability that the value
+    is missing, and ``high_share`` is unused; for a category they are the positions of the most likely and second most
+    likely class, with the probabilities ``low_share`` and ``high_share``.
     """
 
     low: npt.NDArray[np.float32]
@@ -39,8 +53,7 @@ class Expectation:
         if isinstance(encoder, NumberEncoder):
             ends = (encoder.quantiles(probabilities, level) for level in (LOWER, UPPER))
             low, high = (end.astype(np.float32) for end in ends)
-            nothing = np.zeros(len(low), np.float32)
-            return cls(low, high, nothing, nothing)
+            return cls(low, high, probabilities[:, -1].astype(np.float32), np.zeros(len(low), np.float32))
         second, first = np.argsort(probabilities, axis=1)[:, -2:].T
         rows = np.arange(len(first))
         shares = (probabilities[rows, position].astype(np.float32) for position in (first, second))
@@ -57,7 +70,12 @@ class Expectation:
 
 
 def reason_sentences(
-    values: pd.Series, encoder: Encoder, expected: Expectation, by_rarity: npt.NDArray[np.bool_], given: str, rows: Any
+    values: pd.Series,
+    encoder: Encoder,
+    expected: Expectation,
+    by_rarity: npt.NDArray[np.bool_],
+    given: list[str],
+    rows: npt.NDArray[np.integer[Any]],
 ) -> list[str]:
     """Return a sentence for each of the chosen rows on why this column's value is suspicious.
 
@@ -71,53 +89,63 @@ def reason_sentences(
         Of the same n rows.
     by_rarity : bool array of shape (n,)
         Whether the row is judged by rarity rather than against its other columns.
-    given : array of shape (n,) of str
-        What the expectation rests on, such as ``procedure_code 99213 and provider_specialty GP``.
+    given : list of str
+        What the expectation rests on, for each of the chosen rows; see `given_texts`.
     rows : int array
         Positions of the rows to speak of.
     """
     chosen = values.iloc[rows]
     if isinstance(encoder, NumberEncoder):
-        numbers = pd.to_numeric(chosen).to_numpy(dtype=float, na_value=np.nan)
-        stated = ["missing" if np.isnan(number) else number_text(number) for number in numbers]
-        expectations = [
-            f"{number_text(low)}–{number_text(high)} expected"
-            for low, high in zip(expected.low[rows], expected.high[rows], strict=True)
-        ]
-        rare = [_rare_number(number, encoder) for number in numbers]
+        expectations = _expected_numbers(expected, rows)
+        rare = [_rare_number(number, encoder) for number in number_values(chosen)]
     else:
-        texts = category_values(chosen)
-        stated = ["missing" if text is None else text for text in texts]
         expectations = _expected_categories(encoder, expected, rows)
-        rare = [_rare_category(text, encoder) for text in texts]
+        rare = [_rare_category(text, encoder) for text in category_values(chosen)]
     return [
         f"{values.name} {value}; {seldom if rarely else f'{usual}{context}'}"
         for value, usual, seldom, rarely, context in zip(
-            stated, expectations, rare, by_rarity[rows], given, strict=True
+            _stated(chosen, encoder), expectations, rare, by_rarity[rows], given, strict=True
         )
     ]
 
 
-def given_texts(frame: pd.DataFrame, names: list[str], rows: Any) -> list[str]:
+def given_texts(
+    frame: pd.DataFrame, names: list[str], encoders: dict[str, Encoder], rows: npt.NDArray[np.integer[Any]]
+) -> list[str]:
     """Return `` given a 1 and b x`` for the chosen rows; empty if there is nothing to name."""
     if not names:
         return [""] * len(rows)
-    columns = [[f"{name} {_value_text(value)}" for value in frame[name].iloc[rows]] for name in names]
+    columns = [[f"{name} {text}" for text in _stated(frame[name].iloc[rows], encoders[name])] for name in names]
     return [" given " + " and ".join(values) for values in zip(*columns, strict=True)]
 
 
 def number_text(number: float) -> str:
     """Return a number as people write it: thousands separated, no more than four significant digits below 100."""
-    return f"{number:,.0f}" if abs(number) >= 100 or number == round(number) else f"{number:.4g}"
+    return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number == round(number) else f"{number:.4g}"
 
 
-def _value_text(value: Any) -> str:
-    if pd.isna(value):
-        return "missing"
-    return number_text(float(value)) if isinstance(value, int | float | np.number) else str(value)
+def _stated(values: pd.Series, encoder: Encoder) -> list[str]:
+    if isinstance(encoder, NumberEncoder):
+        return [MISSING if np.isnan(number) else number_text(number) for number in number_values(values)]
+    return [MISSING if text is None else text for text in category_values(values)]
 
 
-def _expected_categories(encoder: CategoryEncoder, expected: Expectation, rows: Any) -> list[str]:
+def _interval(low: float, high: float) -> str:
+    ends = number_text(low), number_text(high)
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def _expected_numbers(expected: Expectation, rows: npt.NDArray[np.integer[Any]]) -> list[str]:
+    columns = (expected.low, expected.high, expected.low_share)
+    return [
+        f"no value ({missing:.0%}) expected" if missing > MORE_LIKELY_THAN_NOT else f"{_interval(low, high)} expected"
+        for low, high, missing in zip(*(column[rows] for column in columns), strict=True)
+    ]
+
+
+def _expected_categories(
+    encoder: CategoryEncoder, expected: Expectation, rows: npt.NDArray[np.integer[Any]]
+) -> list[str]:
     names = encoder.class_names()
     sentences = []
     columns = (expected.low, expected.low_share, expected.high, expected.high_share)
@@ -134,7 +162,15 @@ def _rare_category(text: str | None, encoder: CategoryEncoder) -> str:
 
 
 def _rare_number(number: float, encoder: NumberEncoder) -> str:
-    if np.isnan(number):
-        return f"missing in {encoder.missing:,} of {sum(encoder.counts) + encoder.missing:,} claims"
-    ends = [encoder.edges[0], encoder.edges[-1]] if encoder.edges else [encoder.low, encoder.high]
-    return f"{number_text(ends[0])}–{number_text(ends[1])} in 99% of claims"
+    known = sum(encoder.counts)
+    if np.isnan(number) or not known:
+        return f"{MISSING} in {encoder.missing:,} of {known + encoder.missing:,} claims"
+    low = encoder.edges[0] if encoder.edges else encoder.low
+    # Where the largest value is common, the last edge is below it and more than a tail lies beyond.
+    high = encoder.edges[-1] if encoder.counts[-1] <= TAIL_PROBABILITY * known else encoder.high
+    if not low <= number <= high:
+        return f"{_interval(low, high)} in 99% of claims"
+    position = bisect_left(encoder.edges, number)
+    lower, higher = sum(encoder.counts[: position + 1]), sum(encoder.counts[position:])
+    side = "low or lower" if lower < higher else "high or higher"
+    return f"as {side} in about {min(lower, higher) / known:.0%} of claims"

@@ -12,11 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from claims_fraud.errors import InputError
+from claims_fraud.errors import InputError, listed
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.json"
 COLUMN_FOLDER = "columns"
+ADVICE = "Train again (`kedro run --pipelines=training`), or give the folder of a whole model."
 
 
 def content_hash(content: dict[str, Any]) -> str:
@@ -32,23 +33,26 @@ def file_hash(path: Path) -> str:
 def replace_folder(source: Path, target: Path) -> None:
     """Put the finished folder ``source`` in the place of ``target``, a missing, empty or earlier model folder.
 
+    If that fails, the earlier one is where it was.
+
     Raises
     ------
     InputError
         If ``target`` holds anything else.
     """
-    if target.is_dir() and any(target.iterdir()) and not (target / MODEL_FILE).exists():
-        raise InputError(
-            f"{target} is not empty and holds no {MODEL_FILE}, so it is no model folder and is not replaced. Give "
-            "another path, or empty it."
-        )
+    _check_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
-            target.rename(Path(aside) / "earlier")
-            source.rename(target)
-    else:
+    if not target.exists():
         source.rename(target)
+        return
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
+        earlier = Path(aside) / "earlier"
+        target.rename(earlier)
+        try:
+            source.rename(target)
+        except BaseException:
+            earlier.rename(target)
+            raise
 
 
 def write_model(folder: Path, content: dict[str, Any], column_files: dict[str, Path]) -> None:
@@ -83,27 +87,44 @@ def read_model(folder: Path) -> dict[str, Any]:
     InputError
         If the folder is no model, incomplete, damaged, or of a newer format.
     """
-    advice = "Train again (`kedro run --pipelines=training`), or give the folder of a whole model."
+    told, content = _stamped_content(folder)
+    for name, expected in content["files"].items():
+        if not (folder / name).is_file():
+            raise InputError(f"model {folder}: {name} is missing. {ADVICE}")
+        if file_hash(folder / name) != expected:
+            raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {ADVICE}")
+    return {**content, "model_version": told}
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise InputError unless ``target`` is missing, or a folder with nothing in it or nothing but a model."""
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file and is not replaced. Give the path of a folder for the model.")
+    found = {path.name for path in target.iterdir()} if target.exists() else set()
+    if found and (MODEL_FILE not in found or found - {MODEL_FILE, COLUMN_FOLDER}):
+        raise InputError(
+            f"{target} is not empty and holds {listed(sorted(found), 3)}, where a model folder has {MODEL_FILE} and "
+            f"{COLUMN_FOLDER} only, so it is not replaced. Give another path, or empty it."
+        )
+
+
+def _stamped_content(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return the model version and what else ``model.json`` says, after checking that they belong together."""
     path = folder / MODEL_FILE
     if not path.is_file():
-        raise InputError(f"model {folder}: there is no {MODEL_FILE}, so it is no trained model. {advice}")
+        raise InputError(f"model {folder}: there is no {MODEL_FILE}, so it is no trained model. {ADVICE}")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"model {folder}: {MODEL_FILE} is cut short or damaged ({error}). {advice}") from error
+        content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"model {folder}: {MODEL_FILE} is cut short or damaged ({error}). {ADVICE}") from error
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(
             f"model {folder} has format version {version}; this version of claims_fraud reads {FORMAT_VERSION}. "
             f"Install the version that wrote it, or train again."
         )
-    told = content.pop("model_version", None)
+    told: str = content.pop("model_version", "")
     del content["format_version"]
     if content_hash(content) != told:
-        raise InputError(f"model {folder}: {MODEL_FILE} was changed after it was saved. {advice}")
-    for name, expected in content["files"].items():
-        if not (folder / name).is_file():
-            raise InputError(f"model {folder}: {name} is missing. {advice}")
-        if file_hash(folder / name) != expected:
-            raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {advice}")
-    return {**content, "model_version": told}
+        raise InputError(f"model {folder}: {MODEL_FILE} was changed after it was saved. {ADVICE}")
+    return told, content

@@ -2,9 +2,9 @@
 
 Two kinds of surprise, because two kinds of fraud exist:
 
-- *conditional*: the value contradicts the rest of its row. Negative log-likelihood of the value given the other columns,
-  less the surprise the model expects there (the entropy of its prediction), in units of its root mean square among
-  the training rows, positive part only, weighted by how predictable the column is (FRaC, Noto et al. 2012; ALSO,
+- *conditional*: the value contradicts the rest of its row. Negative log-likelihood of the value given the other
+  columns, less the surprise the model expects there (the entropy of its prediction), in units of its root mean square
+  among the training rows, positive part only, weighted by how predictable the column is (FRaC, Noto et al. 2012; ALSO,
   Paulheim and Meusel 2015).
 - *rarity*: the value is rare or extreme, whatever the rest says. Standardised over the training rows, positive part.
 
@@ -18,16 +18,19 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
-from claims_fraud.autoencoder.encoding import Encoded, Floats
+from claims_fraud.autoencoder.encoding import Encoded, Floats, Ints
 
 # Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
 FLOOR = 0.02
 SCALE_QUANTILE = 0.99
+# Nats; a scale below is rounding.
+SMALLEST_SCALE = 1e-9
 
 
-def floored(probabilities: Floats, observed: Floats, marginal: Floats) -> Floats:
-    """Return probabilities over all classes, shape (n, k), from a model's over the ``observed`` ones, mixed with the marginal."""
+def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> Floats:
+    """Return probabilities of all classes, shape (n, k): a model's of ``observed`` ones, mixed with the marginal."""
     full = np.tile(FLOOR * marginal, (len(probabilities), 1))
     full[:, observed] += (1 - FLOOR) * probabilities
     return full
@@ -102,8 +105,8 @@ class ScoreScale:
         """Learn them from the parts of the training rows, each of shape (n, columns)."""
         return cls(*(float(np.quantile(parts.sum(axis=1), SCALE_QUANTILE)) or 1.0 for parts in (conditional, rarity)))
 
-    def combine(self, conditional: Floats, rarity: Floats) -> tuple[Floats, np.ndarray]:
-        """Return the parts of each row's larger sum, shape (n, columns), and which rows are judged by rarity, shape (n,)."""
+    def combine(self, conditional: Floats, rarity: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return the parts of each row's larger sum, shape (n, columns), and the rows judged by rarity, shape (n,)."""
         conditional, rarity = conditional / self.conditional, rarity / self.rarity
         by_rarity = rarity.sum(axis=1) > conditional.sum(axis=1)
         return np.where(by_rarity[:, None], rarity, conditional), by_rarity
@@ -111,4 +114,4 @@ class ScoreScale:
 
 def _positive(excess: Floats, scale: float) -> Floats:
     # A column that never varies has no scale, and what it cannot tell counts nothing.
-    return np.maximum(excess, 0) / scale if scale > 1e-9 else np.zeros(len(excess))
+    return np.maximum(excess, 0) / scale if scale > SMALLEST_SCALE else np.zeros(len(excess))

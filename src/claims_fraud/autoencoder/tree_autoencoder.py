@@ -9,6 +9,8 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +22,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
-from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, NumberEncoder
+from claims_fraud.autoencoder.encoding import (
+    CategoryEncoder,
+    Encoded,
+    Encoder,
+    Floats,
+    Ints,
+    NumberEncoder,
+    category_values,
+)
 from claims_fraud.autoencoder.explanation import Expectation, given_texts, reason_sentences
 from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, content_hash, file_hash, read_model, write_model
 from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale, floored
@@ -31,6 +41,16 @@ logger = logging.getLogger(__name__)
 # Rows predicted at a time: bounds memory at some hundred MB.
 BATCH_ROWS = 100_000
 REASONS_GIVEN = 2
+LEAST_FEATURES = 2
+# Smallest and largest value of the parameters that are whole numbers; CatBoost grows trees no deeper than 16.
+WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
+    "n_folds": (2, None),
+    "n_estimators": (1, None),
+    "max_depth": (1, 16),
+    "max_classes": (2, None),
+    "seed": (0, 2**31 - 1),
+    "n_jobs": (-1, None),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ColumnModel:
-    """A column's fitted booster (None where training saw a single class) and the classes it tells apart."""
+    """A column's fitted booster and the classes it tells apart; None where there is but one, or nothing to go by."""
 
     booster: Booster | None
     observed: npt.NDArray[np.integer[Any]]
@@ -66,13 +86,15 @@ class ColumnModel:
     def fit(cls, model_type: ModelType, inputs: Matrix, classes: Any, settings: BoosterSettings) -> Self:
         """Fit on inputs of shape (n, d) and classes of shape (n,)."""
         observed, target = np.unique(classes, return_inverse=True)
-        booster = BOOSTERS[model_type].fit(inputs, target, settings) if len(observed) > 1 else None
-        return cls(booster, observed)
+        learnable = len(observed) > 1 and _varies(inputs)
+        return cls(BOOSTERS[model_type].fit(inputs, target, settings) if learnable else None, observed)
 
     def predict(self, inputs: Matrix, marginal: Floats) -> Floats:
         """Return floored probabilities of all classes, shape (n, k)."""
-        probabilities = self.booster.predict(inputs) if self.booster else np.ones((len(inputs), 1))
-        return floored(probabilities, self.observed, marginal)
+        if self.booster is None:
+            shares = marginal[self.observed] / marginal[self.observed].sum()
+            return floored(np.tile(shares, (len(inputs), 1)), self.observed, marginal)
+        return floored(self.booster.predict(inputs), self.observed, marginal)
 
 
 class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
@@ -92,7 +114,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     n_estimators : int, default 40
         Trees a column.
     max_depth : int, default 4
-        Depth of a tree.
+        Depth of a tree, at most 16.
     learning_rate : float, default 0.3
         In (0, 1].
     max_classes : int, default 48
@@ -158,6 +180,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         cat_features: Sequence[str],
         num_features: Sequence[str],
         groups: pd.Series | None = None,
+        log_mlflow: bool = False,
+        run_name: str | None = None,
     ) -> tuple[Floats, pd.DataFrame]:
         """Fit one model a column and score the rows by models that did not see them.
 
@@ -169,6 +193,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             Columns of codes and of numbers, at least two in all.
         groups : Series of shape (n,), optional
             Rows of one group are scored by models that saw none of the group; by default each row is its own.
+        log_mlflow : bool, default False
+            Log the fit as an MLflow run; needs MLflow.
+        run_name : str, optional
+            Name of that run.
 
         Returns
         -------
@@ -184,7 +212,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         self._check_columns(data, cat_features, num_features)
+        self._check_context(cat_features, num_features)
         folds = _fold_numbers(groups, len(data), self.n_folds, self.seed)
+        # A version saved earlier is not of what is learned now.
+        self.__dict__.pop("model_version_", None)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
             **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
@@ -206,6 +237,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.score_scale_ = ScoreScale.fit(*self._both_parts(raw))
         self.training_judgement_ = self._combine(raw, expectations)
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
+        if log_mlflow:
+            # The one tie to MLflow, made only where it is asked for.
+            from claims_fraud.tracking.run_log import log_fit  # noqa: PLC0415
+
+            log_fit(self, self.training_judgement_.scores, run_name)
         return self.training_judgement_.scores, self.training_judgement_.parts
 
     def compute_fraud_scores(self, new_data: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
@@ -223,12 +259,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         for name, model in self.models_.items():
             others = self._without(name, inputs)
             marginal = self.encoders_[name].marginal
-            predict = _in_batches(others, lambda part, model=model, marginal=marginal: model.predict(part, marginal))
+            predict = _in_batches(others, partial(model.predict, marginal=marginal))
             raw[name], expectations[name] = self._judge_column(name, encoded[name], predict)
         return self._combine(raw, expectations)
 
     def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-        """Return the ``top`` reasons of each row as sentences: columns reason_1, reason_2, … (None where there is none)."""
+        """Return the ``top`` reasons of each row as sentences: reason_1, reason_2, …, None where there is none."""
         return self.reasons(new_data, self.judge(new_data), top)
 
     def reasons(self, data: pd.DataFrame, judgement: Judgement, top: int = 3) -> pd.DataFrame:
@@ -240,11 +276,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         sentences = np.full((len(data), top), None, dtype=object)
         for position, name in enumerate(names):
             rows, places = np.nonzero((order == position) & (np.take_along_axis(parts, order, axis=1) > 0))
-            context = given_texts(data, given[name], rows)
+            context = given_texts(data, given[name], self.encoders_, rows)
             sentences[rows, places] = reason_sentences(
                 data[name], self.encoders_[name], judgement.expectations[name], judgement.by_rarity, context, rows
             )
-        return pd.DataFrame(sentences, columns=[f"reason_{n}" for n in range(1, top + 1)], index=data.index)
+        reasons = [f"reason_{number}" for number in range(1, top + 1)]
+        return pd.DataFrame(sentences, columns=reasons, index=data.index, dtype=object)
 
     def percentile(self, fraud_scores: Floats) -> Floats:
         """Return the percentile of scores among the cross-fitted training scores, in [0, 100)."""
@@ -263,12 +300,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                     model.booster.save(Path(scratch) / file)
                     files[f"{COLUMN_FOLDER}/{file}"] = Path(scratch) / file
             content = self._content({name: file_hash(path) for name, path in files.items()})
-            self.model_version_ = content_hash(content)
             write_model(target, content, files)
+            self.model_version_ = content_hash(content)
 
     @classmethod
     def load(cls, folder: Path | str, n_jobs: int = -1) -> Self:
-        """Read a model that `save` wrote; raise InputError if it is missing, incomplete, changed or of another format."""
+        """Read a model that `save` wrote; raise InputError if it is missing, damaged, changed or of another format."""
         content = read_model(Path(folder))
         model = cls(**content["parameters"], n_jobs=n_jobs)
         model.cat_features_ = tuple(content["cat_features"])
@@ -313,11 +350,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                 f"model_type is {self.model_type!r}; allowed are {listed(BOOSTERS)}."
                 f"{nearest(str(self.model_type), BOOSTERS)}"
             )
-        for name, least in (("n_folds", 2), ("n_estimators", 1), ("max_depth", 1), ("max_classes", 2)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if not 0 < self.learning_rate <= 1:
-            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0 and at most 1.")
+        for name, (least, most) in WHOLE_NUMBERS.items():
+            _check_whole_number(name, getattr(self, name), least, most)
+        if self.n_jobs == 0:
+            raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
+        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate <= 1:
+            raise InputError(f"learning_rate is {self.learning_rate!r}; it must be a number above 0 and at most 1.")
 
     def _check_columns(self, data: pd.DataFrame, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
         wanted = [*cat_features, *num_features]
@@ -327,8 +365,23 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                 f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
                 f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
             )
-        if len(wanted) < 2 or len(set(wanted)) < len(wanted):
+        if len(wanted) < LEAST_FEATURES or len(set(wanted)) < len(wanted):
             raise InputError(f"features are {listed(wanted) or 'none'}; name at least two, each once.")
+        odd = [name for name in wanted if not isinstance(name, str) or list(data.columns).count(name) > 1]
+        if odd:
+            raise InputError(
+                f"features {listed(map(repr, odd))}: a feature's name must be text, and no other column may have it. "
+                "Rename the columns."
+            )
+
+    def _check_context(self, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
+        wanted = [*cat_features, *num_features]
+        unknown = [name for name in self.context_features if name not in wanted]
+        if unknown:
+            raise InputError(
+                f"context_features (a list of names) has {listed(map(repr, unknown))}, which is no feature; features "
+                f"are {listed(wanted, 40)}.{nearest(str(unknown[0]), wanted)}"
+            )
         if not set(wanted) - set(self.context_features):
             raise InputError("every feature is a context feature; leave at least one to be scored.")
 
@@ -345,7 +398,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return ColumnModel.fit(self.model_type, inputs, encoded.classes, self._settings())
 
     def _cross_fit(
-        self, name: str, inputs: Matrix, encoded: Encoded, folds: npt.NDArray[np.integer[Any]]
+        self, name: str, inputs: Matrix, encoded: Encoded, folds: Ints
     ) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
         """Yield for each fold its rows and their probabilities by a model of the other folds."""
         for fold in range(self.n_folds):
@@ -383,7 +436,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def _content(self, files: dict[str, str]) -> dict[str, Any]:
         """Return what model.json says; ``files`` gives each column file its hash."""
         names = {int(Path(file).stem): file for file in files}
-        parameters = {name: value for name, value in self.get_params().items() if name != "n_jobs"}
+        parameters = {name: _plain(value) for name, value in self.get_params().items() if name != "n_jobs"}
         return {
             "parameters": {**parameters, "context_features": list(self.context_features)},
             "cat_features": list(self.cat_features_),
@@ -400,15 +453,37 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         }
 
 
-def _fold_numbers(
-    groups: pd.Series | None, rows: int, n_folds: int, seed: int
-) -> npt.NDArray[np.integer[Any]]:
-    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it, a missing group is a group a row."""
-    codes = np.arange(rows)
-    if groups is not None:
-        codes, unique = pd.factorize(groups.astype(object), use_na_sentinel=True)
-        codes = np.where(codes < 0, len(unique) + np.arange(rows), codes)
-        _, codes = np.unique(codes, return_inverse=True)
+def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        limit = "" if most is None else f" and at most {most:,}"
+        raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}{limit}.")
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's own, which JSON can write."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _varies(inputs: Matrix) -> bool:
+    """Return whether any input tells rows apart (CatBoost refuses to fit where none does)."""
+    first = inputs[:1]
+    return bool(np.any((inputs != first) & ~(np.isnan(inputs) & np.isnan(first))))
+
+
+def _group_codes(groups: pd.Series | None, rows: int) -> Ints:
+    """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
+    if groups is None:
+        return np.arange(rows)
+    if len(groups) != rows:
+        raise InputError(f"groups has {len(groups):,} values for {rows:,} rows; give one a row, in the rows' order.")
+    codes, unique = pd.factorize(category_values(pd.Series(groups)), sort=True, use_na_sentinel=True)
+    return np.unique(np.where(codes < 0, len(unique) + np.arange(rows), codes), return_inverse=True)[1]
+
+
+def _fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -> Ints:
+    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it."""
+    codes = _group_codes(groups, rows)
     n_groups = int(codes.max()) + 1 if rows else 0
     if n_groups < n_folds:
         raise InputError(
@@ -422,9 +497,7 @@ def _inputs(encoded: dict[str, Encoded]) -> Matrix:
     return np.column_stack([column.inputs for column in encoded.values()])
 
 
-def _in_batches(
-    inputs: Matrix, predict: Callable[[Matrix], Floats]
-) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
+def _in_batches(inputs: Matrix, predict: Callable[[Matrix], Floats]) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
     """Yield the rows of each batch and their predicted probabilities."""
     for start in range(0, len(inputs), BATCH_ROWS):
         rows = np.zeros(len(inputs), dtype=bool)

@@ -26,6 +26,8 @@ OUTPUT_COLUMNS = (
     "rejection_reasons",
 )
 OUTPUT_PREFIX = "surprise_"
+# Each column is predicted from the others.
+FEWEST_FEATURES = 2
 
 
 class Columns(BaseModel):
@@ -91,8 +93,8 @@ class Columns(BaseModel):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         roles = [*self.identifiers, *self.categorical, *self.numeric]
-        if not self.features:
-            raise ValueError("no features: name at least two columns under categorical or numeric")
+        if len(self.model_categorical + self.model_numeric) < FEWEST_FEATURES:
+            raise ValueError("fewer than two features: name at least two columns under categorical or numeric")
         for name, times in Counter(roles).items():
             if times > 1:
                 raise ValueError(f"column {name!r} has {times} roles; give each column one role")

@@ -6,14 +6,12 @@ what was known when it came in.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from claims_fraud.claims.columns import Columns
 
 HISTORY = ("days_since_last_claim", "num_previous_claims", "average_claim_amount")
 DERIVED = (*HISTORY, "claim_duration_days", "patient_age")
-DAYS_PER_YEAR = 365.25
 
 
 def derivable(columns: Columns) -> tuple[str, ...]:
@@ -41,15 +39,15 @@ def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFram
     Returns
     -------
     DataFrame of shape (n, ...)
-        A new frame in the order of ``claims``. Of two claims of a patient on one day the one with the smaller id
-        counts as the earlier. A claim without patient has no history: null.
+        A new frame in the order of ``claims``. Of two claims of a patient with one date (and time, where there is
+        one) that with the smaller id counts as the earlier. A claim without patient has no history: null.
     """
     missing = [name for name in derivable(columns) if name not in claims]
     derived = claims.copy()
     if "claim_duration_days" in missing:
         derived["claim_duration_days"] = _days(claims[columns.claim_end_date], claims[columns.claim_date])
     if "patient_age" in missing:
-        derived["patient_age"] = np.floor(_days(claims[columns.claim_date], claims[columns.birth_date]) / DAYS_PER_YEAR)
+        derived["patient_age"] = _birthdays(claims[columns.claim_date], claims[columns.birth_date])
     wanted = [name for name in HISTORY if name in missing]
     if wanted:
         history = _history(_with_earlier(claims, columns, earlier), columns).loc[: len(claims) - 1, wanted]
@@ -59,7 +57,15 @@ def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFram
 
 def _days(later: pd.Series, earlier: pd.Series) -> pd.Series:
     """Return whole days between two dates; times of day do not count."""
-    return (later.dt.normalize() - earlier.dt.normalize()).dt.days.astype(float)
+    days: pd.Series = (later.dt.normalize() - earlier.dt.normalize()).dt.days.astype(float)
+    return days
+
+
+def _birthdays(later: pd.Series, birth: pd.Series) -> pd.Series:
+    """Return the age in years: how many birthdays have come."""
+    to_come = later.dt.month * 100 + later.dt.day < birth.dt.month * 100 + birth.dt.day
+    years: pd.Series = (later.dt.year - birth.dt.year - to_come).astype(float)
+    return years
 
 
 def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None) -> pd.DataFrame:
@@ -82,6 +88,8 @@ def _history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     if columns.claim_amount:
         amount = ordered[columns.claim_amount]
         known = pd.DataFrame({"sum": amount.fillna(0.0), "count": amount.notna().astype(float)})
-        before = known.groupby(ordered[columns.patient_id], sort=False).cumsum() - known
+        # Shifted, not `cumsum - known`: a claim's own amount must not even enter by rounding.
+        running = known.groupby(ordered[columns.patient_id], sort=False).cumsum()
+        before = running.groupby(ordered[columns.patient_id], sort=False).shift(fill_value=0.0)
         history["average_claim_amount"] = before["sum"] / before["count"].where(before["count"] > 0)
     return history.where(ordered[columns.patient_id].notna()).reindex(claims.index)

@@ -48,8 +48,10 @@ def separate_rejected(
     Raises
     ------
     InputError
-        If columns are missing or of the wrong kind, or too many rows are rejected.
+        If there are no rows, columns are missing or of the wrong kind, or too many rows are rejected.
     """
+    if not len(raw):
+        raise InputError("the claims have no rows, only columns. Check where they come from, and any filter before.")
     raw = raw.reset_index(drop=True)
     typed, unreadable = typed_claims(raw, columns)
     rules = {
@@ -61,18 +63,21 @@ def separate_rejected(
     bad = reasons.notna()
     rejected = raw[bad].assign(rejection_reasons=reasons[bad]).reset_index(drop=True)
     logger.info("%s claims read: %s valid, %s rejected", f"{len(raw):,}", f"{(~bad).sum():,}", f"{bad.sum():,}")
-    _check_rejected(rejected, len(raw), parameters.max_rejected_fraction)
+    _check_rejected(rejected, len(raw), parameters.max_rejected_fraction, columns.claim_id)
     return typed[~bad].reset_index(drop=True), rejected
 
 
-def _check_rejected(rejected: pd.DataFrame, rows: int, allowed: float) -> None:
+def _check_rejected(rejected: pd.DataFrame, rows: int, allowed: float, claim_id: str) -> None:
     if len(rejected) <= allowed * rows and len(rejected) < rows:
         return
     counts = rejected["rejection_reasons"].str.split("; ").explode().value_counts()
     most = ", ".join(f"{reason} ({count:,})" for reason, count in counts.head(5).items())
+    first = rejected.iloc[0]
+    more = ", or allow more" if len(rejected) < rows else "; with none left there is nothing to go on with"
     raise InputError(
-        f"{len(rejected):,} of {rows:,} claims are rejected, and {allowed:.0%} may be "
-        f"(data_ingestion.max_rejected_fraction): {most}. Correct the claims or the `columns:` block, or allow more."
+        f"{len(rejected):,} of {rows:,} claims are rejected, and {100 * allowed:g} % may be "
+        f"(data_ingestion.max_rejected_fraction): {most}. For example {claim_id} {str(first[claim_id])!r}: "
+        f"{first['rejection_reasons']}. Correct the claims or the `columns:` block{more}."
     )
 
 

@@ -1,7 +1,7 @@
 """Reads claims as they come: parquet or CSV, one file or a folder of files.
 
-Not for judging values: everything in a CSV is read as text, so that codes keep their leading zeros; `rows` makes numbers
-and dates of it.
+Not for judging values: everything in a CSV is read as text, so that codes keep their leading zeros; `rows` makes
+numbers and dates of it.
 """
 
 from __future__ import annotations
@@ -70,13 +70,18 @@ def _read_parquet(files: list[Path], name: str) -> pd.DataFrame:
             raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
     try:
         schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
-        return ds.dataset(files, schema=schema, format="parquet").to_table().to_pandas()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        return _without_index(ds.dataset(files, schema=schema, format="parquet").to_table().to_pandas())
+    except (pa.ArrowException, OSError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
             f"{name}: {listed(file.name for file in files)} cannot be read as parquet ({first_line}). The file is "
             "damaged, cut short or of another format, or the files differ in a column's type; write it again."
         ) from error
+
+
+def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the index that pandas stored: as columns where it has names, else dropped."""
+    return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
 def _read_csv(files: list[Path], separator: str, name: str) -> pd.DataFrame:
@@ -95,13 +100,24 @@ def _read_one_csv(file: Path, separator: str, name: str) -> pd.DataFrame:
             "the separator, or give another one with `--params=csv_separator=…`."
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: {file} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+        raise InputError(f"{name}: {file} is not UTF-8 text (at byte {error.start}). Save it as UTF-8.") from error
+    _check_csv(frame, f"{name}: {file}", separator)
+    return frame
+
+
+def _check_csv(frame: pd.DataFrame, what: str, separator: str) -> None:
     if len(frame.columns) == 1:
         header = str(frame.columns[0])
         likely = max(SEPARATORS, key=header.count)
-        hint = f"; its header has {header.count(likely)} of {likely!r}" if header.count(likely) else ""
+        count = header.count(likely)
+        found, wanted = (f"{count} of {likely!r}", likely) if count else ("no other", "…")
         raise InputError(
-            f"{name}: {file} has a single column when split at {separator!r}{hint}. Give the separator with "
-            f"`--params=csv_separator={likely}`."
+            f"{what} has a single column when split at {separator!r}; its header has {found}. Give the separator with "
+            f"`--params=csv_separator={wanted}`."
         )
-    return frame
+    # What pandas makes of rows longer than the header: their first values become the index, the others move left.
+    if not frame.empty and not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(
+            f"{what} has more values in its rows than names in its header (a {separator!r} at the end of every row, or "
+            "a column without a name). Remove the separator, or name the column."
+        )

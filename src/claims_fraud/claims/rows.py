@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Mask = npt.NDArray[np.bool_]
 
 # A column most of whose values cannot be read is mapped to the wrong role; a few bad values are bad rows.
 WRONG_KIND_FRACTION = 0.5
+# What datetime64[ns] can hold, in whole years.
+DATE_RANGE = (pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31"))
 
 
 def required_columns(columns: Columns) -> tuple[str, ...]:
@@ -33,13 +36,14 @@ def required_columns(columns: Columns) -> tuple[str, ...]:
 
 def check_columns(found: Iterable[object], columns: Columns) -> None:
     """Raise InputError if a column with a role is missing and cannot be derived."""
-    names = [str(name) for name in found]
+    names = list(found)
     missing = [name for name in required_columns(columns) if name not in names]
     if missing:
-        hints = "".join(nearest(name, names) for name in missing[:1])
+        hints = nearest(missing[0], map(str, names))
         raise InputError(
-            f"column {listed(repr(name) for name in missing)} is not in the claims, which have {listed(names, 40)}.{hints} "
-            "Correct the `columns:` block of parameters.yml (`claims-fraud-jobs init-columns FILE` proposes one)."
+            f"column {listed(repr(name) for name in missing)} is not in the claims, which have {listed(names, 40)}."
+            f"{hints} Correct the `columns:` block of parameters.yml (`claims-fraud-jobs init-columns FILE` proposes "
+            "one)."
         )
 
 
@@ -58,7 +62,7 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
     claims : DataFrame of shape (n, number of roles)
         Ids and categories as str or None (blank is missing), numbers as float64, dates as naive datetime64[ns] in UTC.
     unreadable : dict of reason to boolean array of shape (n,)
-        Rows whose value is there but cannot be read as its kind.
+        Rows whose value is there but cannot be read as its kind, and rows without claim id or date.
 
     Raises
     ------
@@ -76,24 +80,25 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
             continue
         read, kind = _reader(name, columns)
         typed[name] = read(raw[name])
-        bad = np.asarray(_present(raw[name]) & typed[name].isna())
-        _check_kind(raw[name], bad, kind)
+        present = np.asarray(_present(raw[name]))
+        bad = present & np.asarray(typed[name].isna())
+        _check_kind(raw[name], bad, int(present.sum()), kind)
         unreadable[f"{name} is not {kind}"] = bad
+        if name in (columns.claim_id, columns.claim_date):
+            unreadable[f"{name} is missing"] = ~present
     return pd.DataFrame(typed, index=raw.index), unreadable
 
 
 def broken_rules(claims: pd.DataFrame, columns: Columns, signed: Iterable[str], as_of: date) -> dict[str, Mask]:
     """Return the rules that typed claims can break: reason to boolean array of shape (n,), true where broken."""
-    start = claims[columns.claim_date]
-    rules = {
-        f"{columns.claim_id} is missing": claims[columns.claim_id].isna(),
-        f"{columns.claim_date} is missing": start.isna(),
-        f"{columns.claim_date} is after {as_of.isoformat()}": start.dt.normalize() > pd.Timestamp(as_of),
-    }
+    # Whole days, because some systems give a time of day with one date and not with the other.
+    day = {name: claims[name].dt.normalize() for name in columns.dates}
+    start = day[columns.claim_date]
+    rules = {f"{columns.claim_date} is after {as_of.isoformat()}": start > pd.Timestamp(as_of)}
     if columns.claim_end_date:
-        rules[f"{columns.claim_end_date} is before {columns.claim_date}"] = claims[columns.claim_end_date] < start
+        rules[f"{columns.claim_end_date} is before {columns.claim_date}"] = day[columns.claim_end_date] < start
     if columns.birth_date:
-        rules[f"{columns.birth_date} is after {columns.claim_date}"] = claims[columns.birth_date] > start
+        rules[f"{columns.birth_date} is after {columns.claim_date}"] = day[columns.birth_date] > start
     for name in (name for name in columns.numeric if name in claims):
         rules[f"{name} is infinite"] = np.isinf(claims[name])
         if name not in signed:
@@ -109,7 +114,7 @@ def duplicate_rules(raw: pd.DataFrame, claim_id: str) -> dict[str, Mask]:
     """
     shared = np.asarray(raw[claim_id].notna() & raw[claim_id].duplicated(keep=False))
     # As text, so that values that cannot be hashed (lists in parquet) compare too.
-    rows = raw[shared].astype(str)
+    rows = raw[shared].map(_unabridged).astype(str)
     repeated, different = np.zeros(len(raw), bool), np.zeros(len(raw), bool)
     repeated[shared] = rows.duplicated()
     versions = (~rows.duplicated()).groupby(raw.loc[shared, claim_id]).transform("sum")
@@ -117,12 +122,17 @@ def duplicate_rules(raw: pd.DataFrame, claim_id: str) -> dict[str, Mask]:
     return {"duplicate row": repeated & ~different, f"different rows share this {claim_id}": different}
 
 
+def _unabridged(value: Any) -> Any:
+    """Return an array as a list: as text, an array is rounded and cut."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def reasons_by_row(rules: dict[str, Mask], rows: int) -> pd.Series:
     """Join the reasons of the broken rules by "; ", a string a row; None where no rule is broken."""
     reasons = np.full(rows, "", dtype=object)
     for reason, mask in rules.items():
         reasons[mask] = [f"{earlier}; {reason}" if earlier else reason for earlier in reasons[mask]]
-    return pd.Series(reasons).where(reasons != "", None)
+    return pd.Series([reason or None for reason in reasons], dtype=object)
 
 
 def _reader(name: str, columns: Columns) -> tuple[Callable[[pd.Series], pd.Series], str]:
@@ -134,46 +144,64 @@ def _reader(name: str, columns: Columns) -> tuple[Callable[[pd.Series], pd.Serie
 
 
 def numbers(values: pd.Series) -> pd.Series:
-    """Return the values as float64; what is no number becomes NaN."""
-    if values.dtype == object:
-        values = values.map(lambda value: float(value) if isinstance(value, Decimal) else value)
+    """Return the values as float64; what is no number, dates among it, becomes NaN."""
+    if values.dtype.kind not in "biuf" or pd.api.types.is_extension_array_dtype(values):
+        values = values.astype(object).map(_float_or_text)
     return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def _float_or_text(value: Any) -> float | str | None:
+    if isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, Real | Decimal) else None
 
 
 def dates(values: pd.Series) -> pd.Series:
     """Return the values as naive datetime64[ns], in UTC where they had a zone; what is no date becomes NaT.
 
-    Text is read in ISO 8601 (2025-03-31). A number is no date: its unit would be a guess.
+    Text is read in ISO 8601 (2025-03-31). A number is no date: its unit would be a guess. Nor is a year outside 1678
+    to 2261.
     """
-    if pd.api.types.is_numeric_dtype(values):
-        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns]")
-    text = values.dtype == object or pd.api.types.is_string_dtype(values)
-    parsed = pd.to_datetime(values, errors="coerce", utc=True, **({"format": "ISO8601"} if text else {}))
-    return parsed.dt.tz_localize(None).astype("datetime64[ns]")
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        values = values.astype(object).map(lambda value: value if _may_be_date(value) else None)
+    parsed = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
+    return parsed.where(parsed.between(*DATE_RANGE)).astype("datetime64[ns]")
+
+
+def _may_be_date(value: Any) -> bool:
+    # pandas reads "now" and "today" as the moment of the run.
+    return value.strip()[:1].isdigit() if isinstance(value, str) else isinstance(value, date | np.datetime64)
 
 
 def texts(values: pd.Series) -> pd.Series:
     """Return the values as str, blank ones as None; whole numbers lose their ``.0`` (codes read as floats)."""
-    if pd.api.types.is_float_dtype(values) and not pd.api.types.is_extension_array_dtype(values):
-        whole = values.dropna() % 1 == 0
-        values = values.astype("Int64") if whole.all() else values
-    strings = values.astype(object).map(str, na_action="ignore")
-    return strings.where(_present(values), None)
+    present = zip(values.astype(object), _present(values), strict=True)
+    return pd.Series([_text(value) if there else None for value, there in present], values.index, dtype=object)
+
+
+def _text(value: Any) -> str:
+    # Value by value, so that a code does not depend on which others stand in its batch.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _present(values: pd.Series) -> pd.Series:
     """Tell which values are there: neither null nor blank text."""
-    if values.dtype != object and not pd.api.types.is_string_dtype(values):
+    if values.dtype.kind in "biufmM":
         return values.notna()
-    return values.notna() & values.map(lambda value: not (isinstance(value, str) and not value.strip())).astype(bool)
+    present: pd.Series = values.notna() & ~values.astype(object).map(_is_blank).astype(bool)
+    return present
 
 
-def _check_kind(values: pd.Series, bad: Mask, kind: str) -> None:
-    present = int(_present(values).sum())
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _check_kind(values: pd.Series, bad: Mask, present: int, kind: str) -> None:
     if bad.sum() > WRONG_KIND_FRACTION * present:
-        example: Any = values[bad].iloc[0]
+        example: Any = values[bad].astype(object).iloc[0]
         wanted = {"a number": "12.5", "a date": "2025-03-31"}.get(kind, "text")
         raise InputError(
             f"column {values.name!r} is not {kind} in {int(bad.sum()):,} of {present:,} rows, for example {example!r}; "
-            f"wanted is {kind} such as {wanted}. Correct the values, or the column's role in `columns:` of parameters.yml."
+            f"wanted is {kind} such as {wanted}. Correct the values, or the column's role in `columns:` of "
+            "parameters.yml."
         )

@@ -1,0 +1,89 @@
+# `make help` lists the targets. Each says in plain commands what it stands for.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+LOG := setup.log
+# The uv of the machine if it has one, else one of the project's own.
+UV := $(shell command -v uv || echo .tools/bin/uv)
+export KEDRO_DISABLE_TELEMETRY := 1
+
+.PHONY: help run test test-bundle check lint format lock lock-check viz notebook package clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run ## Set up, rank the sample claims, and print the three most suspicious ones
+	@$(BIN)/kedro run --params=training.evaluate_labels=true
+	@$(BIN)/python -m claims_fraud.reporting.top_claims data/08_reporting/top_claims.csv 3
+
+test: .venv/dev ## Set up and run the tests
+	@$(BIN)/python -m pytest
+
+test-bundle: .venv/dev ## Build the wheel and the configuration, install both in a clean environment, and run them there
+	@$(BIN)/python -m pytest tests/end_to_end -m bundle
+
+check: lint lock-check ## Run what CI runs beside the tests
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud -q
+
+lint: .venv/dev ## Lint, check formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: .venv/dev ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-header --no-annotate --extra viz --group run
+
+lock: | $(UV) ## Pin the dependencies of pyproject.toml, with hashes and without addresses
+	@$(COMPILE) --output-file requirements/run.lock
+	@$(COMPILE) --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+
+lock-check: | $(UV) ## Check that the locks fit pyproject.toml
+	@for lock in run dev; do cp requirements/$$lock.lock .venv/$$lock.lock; done
+	@$(COMPILE) --output-file .venv/run.lock
+	@$(COMPILE) --group dev --constraint requirements/run.lock --output-file .venv/dev.lock
+	@for lock in run dev; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
+		|| { echo "requirements/$$lock.lock does not fit pyproject.toml: run make lock"; exit 1; }; done
+
+viz: .venv/run ## Build the picture of the pipeline as a static site in build/
+	@$(BIN)/kedro viz build
+
+package: .venv/dev ## Build the wheel and the configuration archive in dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >> $(LOG)
+	@tar --exclude='*credentials*' -czf dist/conf-claims_fraud.tar.gz conf
+	@ls dist
+
+clean: ## Remove what runs wrote; the sample claims stay
+	@git clean -qfdX data build dist mlartifacts mlflow.db
+
+# Set-up. A stamp a lock; dev holds all of run, so that neither undoes the other.
+.venv/run: requirements/run.lock pyproject.toml | .venv $(UV)
+	@if [ -e .venv/dev ]; then $(MAKE) --no-print-directory .venv/dev; else $(call install,run); fi
+	@touch $@
+
+.venv/dev: requirements/dev.lock pyproject.toml | .venv $(UV)
+	@$(call install,dev)
+	@touch $@
+
+define install
+echo "Setting up (requirements/$(1).lock; details in $(LOG)) …"; \
+{ $(UV) pip sync --python $(BIN)/python --require-hashes requirements/$(1).lock && \
+  $(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable . ; } >> $(LOG) 2>&1 \
+|| { tail -n 20 $(LOG); echo "Setting up failed; all of it is in $(LOG)."; exit 1; }
+endef
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; give another with make PYTHON=…")'
+	@$(PYTHON) -m venv .venv
+
+.tools/bin/uv:
+	@echo "Installing uv into .tools …"
+	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.lock >> $(LOG) 2>&1 \
+	|| { tail -n 20 $(LOG); rm -rf .tools; exit 1; }

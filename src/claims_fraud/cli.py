@@ -1,0 +1,142 @@
+"""The command line: Kedro's ``run`` with users' mistakes as one paragraph, and the console script `claims-fraud-jobs`.
+
+Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate was not passed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines, settings
+
+from claims_fraud.errors import InputError, listed, nearest
+
+
+@click.group(name="claims_fraud")
+def cli() -> None:
+    """Commands of this project, in the place of Kedro's of the same name."""
+
+
+def _run(**options: Any) -> Any:
+    """Run pipelines; see ``kedro run --help``."""
+    with one_paragraph():
+        _check_environment(options.get("env"), options.get("conf_source"))
+        _check_names(options)
+        return kedro_run.callback(**options)  # type: ignore[misc]
+
+
+run = click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help)
+cli.add_command(run)
+
+
+class one_paragraph:  # noqa: N801 - used as a function
+    """Context in which a user's mistake ends the command with its message, and a bug keeps its traceback."""
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise a ClickException in place of a mistake."""
+        mistake = next((cause for cause in _causes(error) if isinstance(cause, InputError)), None)
+        if mistake is not None:
+            raise click.ClickException(str(mistake)) from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from: Kedro wraps what a dataset raises."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _check_environment(env: str | None, conf_source: str | None) -> None:
+    folder = Path(conf_source or settings.CONF_SOURCE)
+    if env is None or not folder.is_dir() or (folder / env).is_dir():
+        return
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "base")
+    raise click.UsageError(
+        f"Environment {env!r} is unknown: {folder.name}/ has {listed(known)}.{nearest(env, known)}"
+    )
+
+
+def _check_names(options: dict[str, Any]) -> None:
+    """Raise UsageError for a pipeline, tag or node that does not exist."""
+    chosen = [*options.get("pipelines", ()), *([options["pipeline"]] if options.get("pipeline") else [])]
+    _check_known("Pipeline", chosen, pipelines)
+    nodes = [node for name in chosen or ["__default__"] for node in pipelines[name].nodes]
+    _check_known("Tag", options.get("tags", ()), {tag for node in nodes for tag in node.tags})
+    for option in ("node_names", "from_nodes", "to_nodes"):
+        _check_known("Node", options.get(option, ()), {node.name for node in nodes})
+    datasets = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+    for option in ("from_inputs", "to_outputs"):
+        _check_known("Dataset", options.get(option, ()), datasets)
+
+
+def _check_known(what: str, names: Sequence[str], known: Any) -> None:
+    for name in names:
+        if name not in known:
+            allowed = sorted(str(one) for one in known if not str(one).startswith("params:"))
+            raise click.UsageError(f"{what} {name!r} is unknown; allowed are {listed(allowed, 40)}.{nearest(name, allowed)}")
+
+
+@click.group(name="claims-fraud-jobs", context_settings={"help_option_names": ["-h", "--help"]})
+def jobs() -> None:
+    """Commands of claims_fraud outside of a Kedro run."""
+
+
+@jobs.command("init-columns")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="File to write the block to; by default it is printed.")
+@click.option("--csv-separator", default=",", show_default=True, help="Delimiter of a CSV.")
+def init_columns(file: Path, output: Path | None, csv_separator: str) -> None:
+    """Propose a `columns:` block for the claims in FILE (parquet or CSV, a file or a folder)."""
+    from claims_fraud.claims.proposal import propose_columns  # noqa: PLC0415 - pandas takes a second to import
+    from claims_fraud.claims.reading import read_claims  # noqa: PLC0415
+
+    with one_paragraph():
+        text = propose_columns(read_claims(file, csv_separator))
+        if output is None:
+            click.echo(text, nl=False)
+        elif output.exists():
+            raise InputError(f"{output} exists already and is not overwritten. Give another --output.")
+        else:
+            output.write_text(text, encoding="utf-8")
+            click.echo(f"Proposed columns written to {output}; review them before the first run.")
+
+
+@jobs.command("sample")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--claims", default=20_000, show_default=True, help="How many.")
+@click.option("--drift", default=0.0, show_default=True, help="0 none to 1 strong, in the second half of the period.")
+@click.option("--seed", default=20_240_101, show_default=True, help="Another seed, other claims.")
+def sample(folder: Path, claims: int, drift: float, seed: int) -> None:
+    """Write generated claims and their labels into FOLDER, for trials and benchmarks."""
+    from claims_fraud.claims.sample import write_sample  # noqa: PLC0415
+
+    with one_paragraph():
+        write_sample(folder, n_claims=claims, seed=seed, drift=drift)
+        click.echo(f"{claims:,} claims and their labels written to {folder}.")
+
+
+def run_command(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status, with users' mistakes printed as one paragraph."""
+    try:
+        command.main(args=list(arguments), standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `claims-fraud-jobs`; leaves by SystemExit only on failure."""
+    status = run_command(jobs, sys.argv[1:] if arguments is None else arguments)
+    if status:
+        sys.exit(status)

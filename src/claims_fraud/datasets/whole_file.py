@@ -1,0 +1,74 @@
+"""Any single-file dataset, written whole or not at all, that says which pipeline makes it.
+
+Not for folders (see ``autoencoder``) and not for remote stores: a rename is atomic on a file system only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from claims_fraud.errors import InputError
+
+
+class WholeFileDataset(AbstractDataset[Any, Any]):
+    """Wraps a file dataset: saves under a temporary name, then renames.
+
+    Parameters
+    ----------
+    filepath : str
+        Local path of the file.
+    dataset : dict
+        Definition of the dataset that reads and writes it, without its path.
+    made_by : str
+        Pipeline that writes it, for the message when it is missing.
+    optional : bool
+        Whether a missing file loads as None.
+    metadata : dict, optional
+        Ignored by Kedro; kedro-viz reads the layer here.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        dataset: dict[str, Any],
+        made_by: str,
+        optional: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = Path(filepath)
+        self._definition = dataset
+        self._made_by = made_by
+        self._optional = optional
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Return the data, or None if the file is missing and optional."""
+        if self._path.exists():
+            return self._at(self._path).load()
+        if self._optional:
+            return None
+        raise InputError(
+            f"{self._path} does not exist yet. Make it with `kedro run --pipelines={self._made_by}` (and the same --env)."
+        )
+
+    def save(self, data: Any) -> None:
+        """Write the data; a failure leaves the file as it was."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=f".{self._path.stem}-") as scratch:
+            unfinished = Path(scratch) / self._path.name
+            self._at(unfinished).save(data)
+            unfinished.replace(self._path)
+
+    def _at(self, path: Path) -> AbstractDataset[Any, Any]:
+        return AbstractDataset.from_config(self._path.stem, {**self._definition, "filepath": str(path)})
+
+    def _exists(self) -> bool:
+        return self._path.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "dataset": self._definition, "made_by": self._made_by}

@@ -1,0 +1,21 @@
+"""The pipelines of the project by name."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline
+
+from claims_fraud.pipelines import data_ingestion, scoring, training
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return the pipelines by name; ``__default__`` is what ``kedro run`` runs.
+
+    ``score_new`` stands apart: it scores claims that came after training.
+    """
+    whole = {
+        "data_ingestion": data_ingestion.create_pipeline(),
+        "training": training.create_pipeline(),
+        "scoring": scoring.create_pipeline(),
+    }
+    score_new = data_ingestion.create_new_claims_pipeline() + scoring.create_new_claims_pipeline()
+    return {"__default__": sum(whole.values(), start=Pipeline([])), **whole, "score_new": score_new}

@@ -1,0 +1,1 @@
+"""The pipelines: wiring and glue between the catalog and the libraries."""

@@ -1,0 +1,67 @@
+"""Wiring of ingestion, for the claims that are learned from and for those that come later."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from claims_fraud.pipelines.data_ingestion.nodes import (
+    derive_claim_features,
+    derive_new_claim_features,
+    separate_rejected_claims,
+    split_features,
+)
+
+RULES = {"columns": "params:columns", "parameters": "params:data_ingestion", "as_of": "params:as_of"}
+
+
+def create_pipeline() -> Pipeline:
+    """``raw_claims -> features, features_train, features_validation, features_test, rejected_claims``."""
+    return Pipeline(
+        [
+            Node(
+                separate_rejected_claims,
+                inputs={"claims": "raw_claims", **RULES},
+                outputs=["valid_claims", "rejected_claims"],
+                name="separate_rejected_claims",
+            ),
+            Node(
+                derive_claim_features,
+                inputs={"claims": "valid_claims", "columns": "params:columns"},
+                outputs="features",
+                name="derive_claim_features",
+            ),
+            Node(
+                split_features,
+                inputs={"features": "features", "columns": "params:columns", "parameters": "params:data_ingestion"},
+                outputs=["features_train", "features_validation", "features_test"],
+                name="split_features",
+            ),
+        ],
+        tags="data_ingestion",
+    )
+
+
+def create_new_claims_pipeline() -> Pipeline:
+    """``new_claims -> new_claim_features (this batch), new_features (all since training), rejected_new_claims``."""
+    return Pipeline(
+        [
+            Node(
+                separate_rejected_claims,
+                inputs={"claims": "new_claims", **RULES},
+                outputs=["valid_new_claims", "rejected_new_claims"],
+                name="separate_rejected_new_claims",
+            ),
+            Node(
+                derive_new_claim_features,
+                inputs={
+                    "claims": "valid_new_claims",
+                    "features": "features",
+                    "earlier_new": "earlier_new_features",
+                    "columns": "params:columns",
+                },
+                outputs=["new_claim_features", "new_features"],
+                name="derive_new_claim_features",
+            ),
+        ],
+        tags="score_new",
+    )

@@ -1,0 +1,41 @@
+"""Wiring of training."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
+
+SETTINGS = {"columns": "params:columns", "training": "params:training"}
+
+
+def create_pipeline() -> Pipeline:
+    """``features_train -> autoencoder, training_scores, training_metrics``."""
+    return Pipeline(
+        [
+            Node(
+                sample_training_claims,
+                inputs={"features_train": "features_train", **SETTINGS},
+                outputs="training_claims",
+                name="sample_training_claims",
+            ),
+            Node(
+                fit_autoencoder,
+                inputs={"claims": "training_claims", **SETTINGS},
+                outputs=["autoencoder", "training_scores"],
+                name="fit_autoencoder",
+            ),
+            Node(
+                measure_training,
+                inputs={
+                    "training_scores": "training_scores",
+                    "features_train": "features_train",
+                    "load_labels": "claim_labels",
+                    **SETTINGS,
+                },
+                outputs="training_metrics",
+                name="measure_training",
+            ),
+        ],
+        tags="training",
+    )

@@ -1,0 +1,22 @@
+"""Tables whose columns are a contract, checked by the catalog whenever they are saved."""
+
+from __future__ import annotations
+
+import pandera.pandas as pa
+from pandera.typing import Series
+
+
+class FraudScores(pa.DataFrameModel):
+    """`fraud_scores`: what the model says of each claim; the claim's own columns stand beside these."""
+
+    rank: Series[int] = pa.Field(ge=1, unique=True)
+    fraud_score: Series[float] = pa.Field(ge=0)
+    fraud_percentile: Series[float] = pa.Field(ge=0, lt=100)
+    flagged: Series[bool]
+    reason_1: Series[str] = pa.Field(nullable=True)
+    reason_2: Series[str] = pa.Field(nullable=True)
+    reason_3: Series[str] = pa.Field(nullable=True)
+    surprise: Series[float] = pa.Field(alias="^surprise_", regex=True, ge=0)
+    model_type: Series[str] = pa.Field(isin=["catboost", "xgboost"])
+    model_version: Series[str] = pa.Field(str_matches="^[0-9a-f]{12}$")
+    scored_at: Series[pa.typing.DateTime]

@@ -1,0 +1,24 @@
+"""Project settings that Kedro reads: hooks and how configuration is loaded."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
+
+from claims_fraud.hooks import ProjectHooks
+
+HOOKS = (ProjectHooks(),)
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment that sets one key of `training:` keeps the others.
+    "merge_strategy": {"parameters": "soft"},
+    "custom_resolvers": {
+        "today": lambda: datetime.now(UTC).date().isoformat(),
+        # A notebook runs in its own folder and still has to find the project's files.
+        "project_root": lambda: str(find_kedro_project(Path.cwd()) or Path.cwd()),
+    },
+}

@@ -1,0 +1,1 @@
+"""What a run logs to MLflow. Never a claim's values: aggregate figures only."""

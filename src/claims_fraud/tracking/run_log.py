@@ -1,0 +1,43 @@
+"""Parameters and metrics of a run, flattened to the names under which MLflow shows them.
+
+kedro-mlflow opens and closes the run of a pipeline; this only adds to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.evaluation import score_summary
+
+
+def log_parameters(parameters: Mapping[str, Any]) -> None:
+    """Log nested parameters as ``training.n_folds`` and so on, to the active run."""
+    mlflow.log_params(dict(flattened(parameters)))
+
+
+def log_metrics(metrics: Mapping[str, Any]) -> None:
+    """Log the numbers among nested metrics as ``labelled.auroc`` and so on, to the active run."""
+    numbers = {name: float(value) for name, value in flattened(metrics) if isinstance(value, int | float)}
+    mlflow.log_metrics(numbers)
+
+
+def log_fit(model: ClaimsTreeAutoencoder, fraud_scores: npt.NDArray[np.floating[Any]], run_name: str | None) -> None:
+    """Log a model fitted outside a pipeline: its parameters and the summary of its scores, in a run of its own."""
+    with mlflow.start_run(run_name=run_name, nested=mlflow.active_run() is not None):
+        log_parameters(model.get_params())
+        log_metrics(score_summary(fraud_scores))
+
+
+def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield leaves of nested mappings with their keys joined by dots."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,234 @@
+"""Behaviour of the encoders: total on any values, and in order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claims_fraud.autoencoder.encoding import (
+    CategoryEncoder,
+    NumberEncoder,
+    category_values,
+    number_values,
+)
+from claims_fraud.errors import InputError
+
+MISSING = st.sampled_from([None, np.nan, pd.NA, pd.NaT])
+CATEGORIES = st.one_of(
+    st.text(max_size=8), st.sampled_from(["", " ", "nan", "é", "診断", "a\0"]), st.integers(), st.booleans(), MISSING
+)
+NUMBERS = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=False),
+    st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324, 1.0, 1.0, 1.0, np.nan]),
+)
+category_columns = st.lists(CATEGORIES, max_size=40).map(lambda values: pd.Series(values, dtype=object, name="code"))
+number_columns = st.lists(NUMBERS, max_size=60).map(lambda values: pd.Series(values, dtype=float, name="amount"))
+plain_numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=80).map(lambda values: pd.Series(values))
+
+quick = settings(max_examples=60, deadline=None)
+
+
+def assert_total(encoder, encoded, rows):
+    assert encoder.marginal.sum() == pytest.approx(1)
+    assert len(encoder.marginal) == encoder.n_classes
+    assert encoded.classes.shape == encoded.inputs.shape == encoded.log_within.shape == encoded.rarity.shape == (rows,)
+    assert ((encoded.classes >= 0) & (encoded.classes < encoder.n_classes)).all()
+    assert np.isfinite(encoded.log_within).all()
+    assert np.isfinite(encoded.rarity).all()
+    assert not np.isinf(encoded.inputs).any()
+    assert encoded.inputs.dtype == np.float32
+
+
+@quick
+@given(category_columns, category_columns, st.integers(2, 50))
+def test_categories_are_total(train, new, max_classes):
+    encoder = CategoryEncoder.fit(train, max_classes)
+    for values in (train, new):
+        assert_total(encoder, encoder.encode(values), len(values))
+
+
+@quick
+@given(number_columns, number_columns)
+def test_numbers_are_total(train, new):
+    encoder = NumberEncoder.fit(train)
+    for values in (train, new):
+        assert_total(encoder, encoder.encode(values), len(values))
+
+
+@quick
+@given(category_columns, st.integers(2, 6))
+def test_an_unseen_category_is_at_least_as_surprising_as_any_known_one(train, max_classes):
+    encoder = CategoryEncoder.fit(train, max_classes)
+    unseen = encoder.encode(pd.Series(["never seen at all"])).rarity[0]
+    known = encoder.encode(train[train.notna()]).rarity
+    assert unseen >= known.max(initial=-np.inf)
+
+
+def test_categories_by_hand():
+    encoder = CategoryEncoder.fit(pd.Series(["b", "a", "a", "c", None, "a", "b"]), max_classes=2)
+    assert encoder == CategoryEncoder(categories=("a", "b", "c"), counts=(3, 2, 1), kept=(0, 1), missing=1)
+    assert encoder.marginal.tolist() == pytest.approx([3.5 / 9, 2.5 / 9, 1.5 / 9, 1.5 / 9])
+    encoded = encoder.encode(pd.Series(["a", "b", "c", "d", None]))
+    assert encoded.classes.tolist() == [0, 1, 2, 2, 3]
+    assert np.array_equal(encoded.inputs, [0, 1, 2, np.nan, np.nan], equal_nan=True)
+    assert encoded.log_within.tolist() == pytest.approx([0, 0, np.log(1.5 / 2), np.log(0.5 / 2), 0])
+    assert encoder.class_names() == ["a", "b", "a rarer value", "no value"]
+
+
+def test_ties_between_categories_are_broken_by_name_and_not_by_the_order_of_rows():
+    values = pd.Series(["d", "c", "b", "a"])
+    assert CategoryEncoder.fit(values, 2) == CategoryEncoder.fit(values[::-1], 2)
+    assert CategoryEncoder.fit(values, 2).kept == (0, 1)
+
+
+def test_known_categories_are_cut_by_frequency_then_name(monkeypatch):
+    monkeypatch.setattr("claims_fraud.autoencoder.encoding.MAX_KNOWN_CATEGORIES", 2)
+    assert CategoryEncoder.fit(pd.Series(["d", "c", "b", "b"]), 2).categories == ("b", "c")
+
+
+@quick
+@given(category_columns)
+def test_counts_are_those_of_the_training_rows(train):
+    encoder = CategoryEncoder.fit(train, 3)
+    texts = category_values(train)
+    for value, count in texts.value_counts().items():
+        assert encoder.count(value) == count
+    assert encoder.count("never seen at all") == 0
+    assert encoder.missing == texts.isna().sum()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([99213, 7, None]),
+        pd.Series([99213, 7, None], dtype="Int64"),
+        pd.Series([99213, 7, None], dtype="category"),
+        pd.Series(["99213", "7", None], dtype="string[pyarrow]"),
+        pd.Series(["99213", "7", np.nan], dtype=object),
+        pd.Series(["99213", "7", pd.NA], dtype="category"),
+    ],
+)
+def test_a_code_is_the_same_text_in_any_dtype(values):
+    assert list(category_values(values)) == ["99213", "7", None]
+
+
+def test_text_columns_of_the_pandas_to_come():
+    with pd.option_context("future.infer_string", True):
+        values = pd.Series(["a", None])
+        assert str(values.dtype) == "str"
+        assert list(category_values(values)) == ["a", None]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([1.5, None], dtype="Float64"),
+        pd.Series([1.5, None], dtype="double[pyarrow]"),
+        pd.Series([1.5, pd.NA], dtype=object),
+        pd.Series([Decimal("1.5"), None]),
+        pd.Series([1.5, None], dtype="category"),
+    ],
+)
+def test_a_number_is_the_same_in_any_dtype(values):
+    assert np.array_equal(number_values(values), [1.5, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["GP"], "column 'amount' holds what is no number .*Name it under cat_features"),
+        ([np.inf], "column 'amount' holds infinite values. Replace them by null"),
+        ([-np.inf, None], "column 'amount' holds infinite values"),
+        (pd.to_datetime(["2024-01-01"]), r"column 'amount' is of type datetime64\[ns\].*days since a fixed date"),
+        (pd.to_timedelta(["1D"]), "column 'amount' is of type timedelta64"),
+        ([1 + 2j], "column 'amount' is of type complex128"),
+    ],
+)
+def test_what_is_no_number_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        number_values(pd.Series(values, name="amount"))
+
+
+@quick
+@given(plain_numbers, st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=30).map(sorted))
+def test_encoding_keeps_the_order_of_numbers(train, ordered):
+    encoded = NumberEncoder.fit(train).encode(pd.Series(ordered))
+    assert (np.diff(encoded.classes) >= 0).all()
+    assert (np.diff(encoded.inputs) >= 0).all()
+
+
+@quick
+@given(plain_numbers, st.lists(st.floats(0, 1e12), min_size=2, max_size=30).map(sorted), st.sampled_from([-1, 1]))
+def test_further_out_is_never_less_surprising(train, distances, side):
+    encoder = NumberEncoder.fit(train)
+    end = encoder.high if side > 0 else encoder.low
+    encoded = encoder.encode(pd.Series(end + side * np.array([0.0, *distances])))
+    assert (np.diff(encoded.rarity) >= 0).all()
+    assert (np.diff(encoded.log_within) <= 0).all()
+
+
+@quick
+@given(plain_numbers, st.lists(st.floats(0, 1), min_size=2, max_size=10).map(sorted), st.integers(0, 2**32 - 1))
+def test_quantiles_rise_with_the_level_and_stay_inside(train, levels, seed):
+    encoder = NumberEncoder.fit(train)
+    probabilities = np.random.default_rng(seed).dirichlet(np.ones(encoder.n_classes), size=3)
+    found = np.array([encoder.quantiles(probabilities, level) for level in levels])
+    assert (found >= encoder.low).all()
+    assert (found <= encoder.high).all()
+    assert (np.diff(found, axis=0) >= -1e-6 * max(1, encoder.high - encoder.low)).all()
+
+
+def test_quantiles_of_the_marginal_are_those_of_the_data():
+    values = pd.Series(np.arange(10_001.0))
+    encoder = NumberEncoder.fit(values)
+    for level in (0.1, 0.5, 0.9):
+        assert encoder.quantiles(encoder.marginal[None, :], level)[0] == pytest.approx(10_000 * level, abs=15)
+
+
+def test_an_atom_is_a_bin_of_its_own():
+    encoder = NumberEncoder.fit(pd.Series([0.0] * 60 + list(range(1, 41))))
+    zero, one = encoder.encode(pd.Series([0.0, 1.0])).classes
+    assert encoder.counts[zero] == 60
+    assert one == zero + 1
+
+
+@pytest.mark.parametrize("values", [[7.0] * 5, [7.0], [7.0, None]])
+def test_one_distinct_number(values):
+    encoder = NumberEncoder.fit(pd.Series(values, dtype=float))
+    assert (encoder.edges, encoder.low, encoder.high) == ((), 7.0, 7.0)
+    assert encoder.quantiles(encoder.marginal[None, :], 0.5).tolist() == [7.0]
+    assert encoder.encode(pd.Series([7.0, -3.0, np.nan])).classes.tolist() == [0, 0, 1]
+
+
+def test_below_an_atom_at_the_lowest_value_is_more_surprising_than_the_atom():
+    zeros = pd.Series([0.0] * 50 + list(range(1, 51)))
+    encoded = NumberEncoder.fit(zeros).encode(pd.Series([0.0, -0.01, -1.0, -100.0]))
+    assert (np.diff(encoded.rarity) > 0).all()
+
+
+def test_a_missing_number_has_no_tail():
+    encoder = NumberEncoder.fit(pd.Series([0.0] * 2 + [1.0] * 97 + [50.0, None]))
+    assert encoder.encode(pd.Series([None], dtype=float)).log_within.tolist() == [0.0]
+
+
+def test_no_number_at_all():
+    encoder = NumberEncoder.fit(pd.Series([None, None], dtype=float))
+    assert (encoder.counts, encoder.missing, encoder.n_classes) == ((0,), 2, 2)
+    known, missing = encoder.encode(pd.Series([5.0, None])).rarity
+    assert np.isfinite([known, missing]).all()
+
+
+def test_a_value_missing_where_it_never_is_surprises():
+    encoder = NumberEncoder.fit(pd.Series(np.arange(1000.0)))
+    missing, median = encoder.encode(pd.Series([np.nan, 500.0])).rarity
+    assert missing > 7 > 1 > median
+
+
+def test_chosen_rows():
+    encoded = NumberEncoder.fit(pd.Series([1.0, 2.0, 3.0])).encode(pd.Series([1.0, 2.0, 3.0]))
+    assert encoded.rows(np.array([True, False, True])).inputs.tolist() == [1.0, 3.0]

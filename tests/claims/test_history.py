@@ -1,0 +1,207 @@
+"""Tests of derived columns: literal cases and a naive recomputation, a claim at a time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claims_fraud.claims import Columns
+from claims_fraud.claims.history import HISTORY, derivable, derive_features
+
+COLUMNS = Columns(categorical=("code",), numeric=("claim_amount", *HISTORY), protected={})
+DATED = Columns(
+    claim_end_date="end",
+    birth_date="born",
+    categorical=("code",),
+    numeric=("claim_amount", "claim_duration_days", "patient_age"),
+    protected={},
+)
+NAN = math.nan
+
+
+def claims(rows: list[tuple[str, str, str | None, float]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["claim_id", "claim_date", "patient_id", "claim_amount"])
+    kinds: dict[str, Any] = {"claim_id": object, "patient_id": object, "claim_amount": float}
+    return frame.astype({**kinds, "claim_date": "datetime64[ns]"})
+
+
+def history_of(frame: pd.DataFrame, earlier: pd.DataFrame | None = None) -> dict[str, list[float]]:
+    return derive_features(frame, COLUMNS, earlier)[list(HISTORY)].to_dict("list")
+
+
+def same(found: dict[str, list[float]], expected: dict[str, list[float]]) -> bool:
+    return all(np.allclose(found[name], expected[name], rtol=1e-12, atol=0, equal_nan=True) for name in expected)
+
+
+class TestDerivable:
+    def test_needs_the_role_it_is_derived_from(self) -> None:
+        assert derivable(Columns()) == ("days_since_last_claim", "num_previous_claims", "average_claim_amount")
+        assert derivable(DATED) == ("claim_duration_days", "patient_age")
+
+    def test_average_needs_an_amount(self) -> None:
+        columns = Columns(claim_amount=None, categorical=("code",), numeric=HISTORY, protected={})
+        assert derivable(columns) == ("days_since_last_claim", "num_previous_claims")
+
+
+class TestHistory:
+    def test_counts_the_patients_earlier_claims_only(self) -> None:
+        frame = claims(
+            [
+                ("c", "2025-01-11", "p", 40.0),
+                ("a", "2025-01-01", "p", 10.0),
+                ("x", "2025-01-05", "q", 99.0),
+                ("b", "2025-01-04", "p", 20.0),
+            ]
+        )
+        expected = {
+            "days_since_last_claim": [7.0, NAN, NAN, 3.0],
+            "num_previous_claims": [2.0, 0.0, 0.0, 1.0],
+            "average_claim_amount": [15.0, NAN, NAN, 10.0],
+        }
+        assert same(history_of(frame), expected)
+
+    def test_ties_go_by_date_then_id(self) -> None:
+        frame = claims([("b", "2025-01-01", "p", 2.0), ("a", "2025-01-01", "p", 1.0)])
+        expected = {
+            "days_since_last_claim": [0.0, NAN],
+            "num_previous_claims": [1.0, 0.0],
+            "average_claim_amount": [1.0, NAN],
+        }
+        assert same(history_of(frame), expected)
+
+    def test_time_of_day_orders_but_does_not_count_as_a_day(self) -> None:
+        frame = claims([("a", "2025-01-02 01:00", "p", 2.0), ("b", "2025-01-01 23:00", "p", 1.0)])
+        expected = {"days_since_last_claim": [1.0, NAN], "num_previous_claims": [1.0, 0.0]}
+        assert same(history_of(frame), expected)
+
+    def test_without_patient_there_is_none(self) -> None:
+        frame = claims([("a", "2025-01-01", None, 1.0), ("b", "2025-01-02", None, 1.0)])
+        assert same(history_of(frame), {name: [NAN, NAN] for name in HISTORY})
+
+    def test_missing_amounts_do_not_enter_the_average(self) -> None:
+        frame = claims(
+            [("a", "2025-01-01", "p", NAN), ("b", "2025-01-02", "p", 6.0), ("c", "2025-01-03", "p", 1.0)],
+        )
+        assert same(history_of(frame), {"average_claim_amount": [NAN, NAN, 6.0]})
+
+    def test_own_amount_does_not_enter_even_by_rounding(self) -> None:
+        frame = claims([("a", "2025-01-01", "p", 0.1), ("b", "2025-01-02", "p", 1e17)])
+        assert history_of(frame)["average_claim_amount"][1] == 0.1
+
+    def test_columns_the_data_has_are_kept(self) -> None:
+        frame = claims([("a", "2025-01-01", "p", 1.0)]).assign(num_previous_claims=7.0)
+        derived = derive_features(frame, COLUMNS)
+        assert derived["num_previous_claims"].tolist() == [7.0]
+        assert set(HISTORY) <= set(derived.columns)
+
+    def test_works_on_a_selection_with_any_index(self) -> None:
+        frame = claims([("a", "2025-01-01", "p", 1.0), ("b", "2025-01-03", "p", 1.0)]).set_axis([5, 5])
+        derived = derive_features(frame, COLUMNS)
+        assert derived.index.tolist() == [5, 5]
+        assert same(derived.to_dict("list"), {"days_since_last_claim": [NAN, 2.0]})
+
+    def test_works_on_no_claims(self) -> None:
+        empty = claims([])
+        for earlier in (None, empty, claims([("a", "2025-01-01", "p", 1.0)])):
+            derived = derive_features(empty, COLUMNS, earlier)
+            assert derived.shape == (0, 7)
+            assert set(derived.dtypes[list(HISTORY)]) == {np.dtype(float)}
+
+
+class TestEarlierClaims:
+    def test_count_as_history(self) -> None:
+        earlier = claims([("a", "2025-01-01", "p", 10.0), ("z", "2025-02-01", "p", 10.0)])
+        frame = claims([("b", "2025-01-04", "p", 1.0)])
+        expected = {"days_since_last_claim": [3.0], "num_previous_claims": [1.0], "average_claim_amount": [10.0]}
+        assert same(history_of(frame, earlier), expected)
+
+    def test_a_claim_that_comes_again_replaces_itself(self) -> None:
+        earlier = claims([("a", "2025-01-01", "p", 10.0), ("b", "2025-01-02", "p", 10.0)])
+        frame = claims([("b", "2025-01-04", "p", 1.0)])
+        assert same(history_of(frame, earlier), {"days_since_last_claim": [3.0], "num_previous_claims": [1.0]})
+
+
+class TestDates:
+    @pytest.mark.parametrize(
+        ("born", "start", "age"),
+        [
+            ("2001-01-01", "2002-01-01", 1.0),
+            ("2001-01-02", "2002-01-01", 0.0),
+            ("2000-02-29", "2001-02-28", 0.0),
+            ("2000-02-29", "2001-03-01", 1.0),
+            ("1943-06-15", "2009-04-12 23:59", 65.0),
+            (None, "2009-04-12", NAN),
+        ],
+    )
+    def test_age_is_the_number_of_birthdays(self, born: str, start: str, age: float) -> None:
+        frame = claims([("a", start, "p", 1.0)])
+        frame = frame.assign(born=pd.to_datetime([born]), end=frame["claim_date"])
+        assert same(derive_features(frame, DATED).to_dict("list"), {"patient_age": [age]})
+
+    def test_duration_is_in_whole_days(self) -> None:
+        frame = claims([("a", "2025-01-01 22:00", "p", 1.0), ("b", "2025-01-01", "p", 1.0)])
+        frame = frame.assign(end=pd.to_datetime(["2025-01-03 01:00", None], format="ISO8601"), born=frame["claim_date"])
+        assert same(derive_features(frame, DATED).to_dict("list"), {"claim_duration_days": [2.0, NAN]})
+
+
+def naive(frame: pd.DataFrame) -> dict[str, list[float]]:
+    rows = list(frame.itertuples())
+    result: dict[str, list[float]] = {name: [] for name in HISTORY}
+    for row in rows:
+        key = (row.claim_date, row.claim_id)
+        mine = [other for other in rows if other.patient_id == row.patient_id is not None]
+        before = sorted((o for o in mine if (o.claim_date, o.claim_id) < key), key=lambda o: (o.claim_date, o.claim_id))
+        amounts = [other.claim_amount for other in before if not math.isnan(other.claim_amount)]
+        result["days_since_last_claim"].append((row.claim_date - before[-1].claim_date).days if before else NAN)
+        result["num_previous_claims"].append(len(before) if row.patient_id is not None else NAN)
+        result["average_claim_amount"].append(sum(amounts) / len(amounts) if amounts else NAN)
+    return result
+
+
+@st.composite
+def claim_frames(draw: st.DrawFn) -> pd.DataFrame:
+    ids = draw(st.lists(st.integers(0, 99), unique=True, max_size=12))
+    row = st.tuples(
+        st.integers(1, 6), st.sampled_from(["p", "q", "é", None]), st.one_of(st.just(NAN), st.integers(0, 500))
+    )
+    rows = [(f"C{number}", draw(row)) for number in ids]
+    return claims([(claim, f"2025-01-0{day}", patient, float(amount)) for claim, (day, patient, amount) in rows])
+
+
+@settings(max_examples=60)
+@given(frame=claim_frames())
+def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame) -> None:
+    before = frame.copy()
+    assert same(history_of(frame), naive(frame))
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@settings(max_examples=40)
+@given(frame=claim_frames(), seed=st.integers(0, 3))
+def test_does_not_depend_on_the_order_of_rows(frame: pd.DataFrame, seed: int) -> None:
+    shuffled = frame.sample(frac=1, random_state=seed)
+    again = derive_features(shuffled, COLUMNS).sort_index()
+    pd.testing.assert_frame_equal(again, derive_features(frame, COLUMNS))
+
+
+@settings(max_examples=40)
+@given(frame=claim_frames(), split=st.integers(1, 6))
+def test_a_later_claim_never_changes_the_history_of_an_earlier_one(frame: pd.DataFrame, split: int) -> None:
+    late = frame["claim_date"] > pd.Timestamp(2025, 1, split)
+    changed = frame.assign(claim_amount=frame["claim_amount"].mask(late, 1e12))
+    expected = derive_features(frame[~late], COLUMNS)
+    pd.testing.assert_frame_equal(derive_features(changed, COLUMNS)[~late], expected)
+
+
+@settings(max_examples=40)
+@given(frame=claim_frames(), split=st.integers(1, 6))
+def test_batch_by_batch_is_the_same_as_at_once(frame: pd.DataFrame, split: int) -> None:
+    late = frame["claim_date"] > pd.Timestamp(2025, 1, split)
+    at_once = derive_features(frame, COLUMNS)[late]
+    pd.testing.assert_frame_equal(derive_features(frame[late], COLUMNS, earlier=frame[~late]), at_once)
