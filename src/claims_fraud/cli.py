@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines, settings
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from claims_fraud.errors import InputError, listed, nearest
+
+# Ours, and those of configuration that cannot be read.
+MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)
 
 
 @click.group(name="claims_fraud")
@@ -42,9 +48,9 @@ class one_paragraph:  # noqa: N801 - used as a function
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Raise a ClickException in place of a mistake."""
-        mistake = next((cause for cause in _causes(error) if isinstance(cause, InputError)), None)
+        mistake = next((cause for cause in _causes(error) if isinstance(cause, MISTAKES)), None)
         if mistake is not None:
-            raise click.ClickException(str(mistake)) from error
+            raise click.ClickException(" ".join(str(mistake).split())) from error
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

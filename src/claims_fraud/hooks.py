@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -10,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
@@ -21,21 +24,32 @@ class ProjectHooks:
     """Hooks of the project; see the methods."""
 
     parameters: Parameters
+    outer_run: str | None
 
     # First, so that a misspelt parameter stops the run before kedro-mlflow opens its database.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter; raises InputError on the first sight of a mistake."""
         loader = context.config_loader
-        self.parameters = check_parameters(loader["parameters"], loader["globals"])
+        try:
+            given = loader["parameters"]
+        except TypeError as error:  # what OmegaConf raises where --params gives a list a key or a mapping an item
+            raise InputError(
+                f"The parameters do not fit together ({error}): --params cannot give a list keys, nor a mapping items. "
+                "Change that key in conf/ instead."
+            ) from error
+        self.parameters = check_parameters(given, loader["globals"])
 
-    @hook_impl(trylast=True)
-    def before_pipeline_run(self) -> None:
-        """Log the parameters to the run that kedro-mlflow has opened."""
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, Any, Any]:
+        """Log the parameters to the run that kedro-mlflow opens."""
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
-        from claims_fraud.tracking.run_log import log_parameters  # noqa: PLC0415
+        from claims_fraud.tracking import run_log  # noqa: PLC0415
 
-        log_parameters(self.parameters.model_dump(mode="json"))
+        self.outer_run = run_log.active_run_id()
+        result = yield
+        run_log.log_parameters(self.parameters.model_dump(mode="json"))
+        return result
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -45,9 +59,18 @@ class ProjectHooks:
 
             log_metrics(data)
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Say where the results are."""
+        """Close what kedro-mlflow left open and say where the results are."""
+        from claims_fraud.tracking.run_log import close_runs  # noqa: PLC0415
+
+        close_runs(self.outer_run)
         for name in RESULTS:
-            if name in pipeline.outputs() | pipeline.all_outputs() and hasattr(catalog.get(name), "_describe"):
-                logger.info("%s: %s", name, catalog.get(name)._describe().get("filepath", "in memory"))
+            if name in pipeline.all_outputs():
+                logger.info("%s: %s", name, _place(catalog.get(name)))
+
+
+def _place(dataset: Any) -> str:
+    """Return where a dataset is, relative to the working directory if it is below it."""
+    path = Path(str(dataset._describe().get("filepath", "in memory")))
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

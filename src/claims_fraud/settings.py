@@ -1,5 +1,6 @@
 """Project settings that Kedro reads: hooks and how configuration is loaded."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
 from claims_fraud.hooks import ProjectHooks
+
+# MLflow, imported by kedro-mlflow after this, would give its loggers handlers of their own past conf/logging.yml.
+os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
 
 HOOKS = (ProjectHooks(),)
 
@@ -22,3 +26,6 @@ CONFIG_LOADER_ARGS = {
         "project_root": lambda: str(find_kedro_project(Path.cwd()) or Path.cwd()),
     },
 }
+
+# Usage is reported to nobody, wherever the package runs.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

@@ -26,7 +26,7 @@ class TestDefaults:
 
     def test_are_frozen(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
-            Columns().claim_id = "other"
+            Columns().claim_id = "other"  # type: ignore[misc]
 
 
 class TestRoles:

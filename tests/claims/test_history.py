@@ -31,11 +31,11 @@ def claims(rows: list[tuple[str, str, str | None, float]]) -> pd.DataFrame:
     return frame.astype({**kinds, "claim_date": "datetime64[ns]"})
 
 
-def history_of(frame: pd.DataFrame, earlier: pd.DataFrame | None = None) -> dict[str, list[float]]:
+def history_of(frame: pd.DataFrame, earlier: pd.DataFrame | None = None) -> dict[Any, Any]:
     return derive_features(frame, COLUMNS, earlier)[list(HISTORY)].to_dict("list")
 
 
-def same(found: dict[str, list[float]], expected: dict[str, list[float]]) -> bool:
+def same(found: dict[Any, Any], expected: dict[str, list[float]]) -> bool:
     return all(np.allclose(found[name], expected[name], rtol=1e-12, atol=0, equal_nan=True) for name in expected)
 
 
@@ -146,12 +146,12 @@ class TestDates:
 
     def test_duration_is_in_whole_days(self) -> None:
         frame = claims([("a", "2025-01-01 22:00", "p", 1.0), ("b", "2025-01-01", "p", 1.0)])
-        frame = frame.assign(end=pd.to_datetime(["2025-01-03 01:00", None], format="ISO8601"), born=frame["claim_date"])
+        frame = frame.assign(end=pd.to_datetime(["2025-01-03 01:00", "NaT"]), born=frame["claim_date"])
         assert same(derive_features(frame, DATED).to_dict("list"), {"claim_duration_days": [2.0, NAN]})
 
 
 def naive(frame: pd.DataFrame) -> dict[str, list[float]]:
-    rows = list(frame.itertuples())
+    rows: list[Any] = list(frame.itertuples())
     result: dict[str, list[float]] = {name: [] for name in HISTORY}
     for row in rows:
         key = (row.claim_date, row.claim_id)
@@ -174,7 +174,7 @@ def claim_frames(draw: st.DrawFn) -> pd.DataFrame:
     return claims([(claim, f"2025-01-0{day}", patient, float(amount)) for claim, (day, patient, amount) in rows])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(frame=claim_frames())
 def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame) -> None:
     before = frame.copy()
@@ -182,7 +182,7 @@ def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame) 
     pd.testing.assert_frame_equal(frame, before)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frame=claim_frames(), seed=st.integers(0, 3))
 def test_does_not_depend_on_the_order_of_rows(frame: pd.DataFrame, seed: int) -> None:
     shuffled = frame.sample(frac=1, random_state=seed)
@@ -190,7 +190,7 @@ def test_does_not_depend_on_the_order_of_rows(frame: pd.DataFrame, seed: int) ->
     pd.testing.assert_frame_equal(again, derive_features(frame, COLUMNS))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frame=claim_frames(), split=st.integers(1, 6))
 def test_a_later_claim_never_changes_the_history_of_an_earlier_one(frame: pd.DataFrame, split: int) -> None:
     late = frame["claim_date"] > pd.Timestamp(2025, 1, split)
@@ -199,7 +199,7 @@ def test_a_later_claim_never_changes_the_history_of_an_earlier_one(frame: pd.Dat
     pd.testing.assert_frame_equal(derive_features(changed, COLUMNS)[~late], expected)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(frame=claim_frames(), split=st.integers(1, 6))
 def test_batch_by_batch_is_the_same_as_at_once(frame: pd.DataFrame, split: int) -> None:
     late = frame["claim_date"] > pd.Timestamp(2025, 1, split)

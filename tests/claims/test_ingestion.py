@@ -142,7 +142,7 @@ def messy_claims(draw: st.DrawFn) -> pd.DataFrame:
     return frame.sample(frac=1, random_state=draw(st.integers(0, 3)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(raw=messy_claims())
 def test_no_row_is_lost_and_the_input_stays(raw: pd.DataFrame) -> None:
     before = raw.copy(deep=True)
@@ -154,7 +154,7 @@ def test_no_row_is_lost_and_the_input_stays(raw: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(raw, before)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(raw=messy_claims(), seed=st.integers(0, 3))
 def test_which_claims_are_valid_does_not_depend_on_the_order(raw: pd.DataFrame, seed: int) -> None:
     once, _ = DataIngestion(COLUMNS, LENIENT, TODAY).run(raw)

@@ -29,7 +29,11 @@ def write(tmp_path: Path) -> Write:
 def read(path: Path, **options: str) -> dict[str, list[object]]:
     frame = read_claims(path, **options)
     assert frame.index.equals(pd.RangeIndex(len(frame)))
-    return frame.astype(object).where(frame.notna(), None).to_dict("list")
+    return plain(frame)
+
+
+def plain(frame: pd.DataFrame) -> dict[str, list[object]]:
+    return {str(name): [None if pd.isna(value) else value for value in frame[name]] for name in frame}
 
 
 class TestCsv:
@@ -94,6 +98,26 @@ class TestParquet:
         assert read(path) == expected
         assert read_claims(str(path)).equals(read_claims(path))
 
+    def test_folders_named_key_value_give_columns(self, tmp_path: Path) -> None:
+        for year in (2024, 2025):
+            folder = tmp_path / "claims" / f"year={year}" / "region=North%20East"
+            folder.mkdir(parents=True)
+            pd.DataFrame({"claim_id": [f"C{year}"]}).to_parquet(folder / "part.parquet")
+        assert read_claims(tmp_path / "claims").to_dict("list") == {
+            "claim_id": ["C2024", "C2025"],
+            "year": ["2024", "2025"],
+            "region": ["North East", "North East"],
+        }
+
+    def test_suffixes_in_capitals(self, write: Write) -> None:
+        assert read(write("CLAIMS.CSV", "a,b\n1,2\n")) == {"a": ["1"], "b": ["2"]}
+
+    def test_delta_table_is_refused(self, write: Write) -> None:
+        write("table/part.parquet", "")
+        folder = write("table/_delta_log/00.json", "{}").parents[1]
+        with pytest.raises(InputError, match="is a Delta table"):
+            read_claims(folder)
+
     def test_nested_folder_without_hidden_files(self, tmp_path: Path, write: Write) -> None:
         for name in ("b.parquet", "part=1/a.parquet", "_staging/x.parquet", ".cache/y.parquet"):
             path = tmp_path / "claims" / name
@@ -117,7 +141,7 @@ class TestParquet:
     def test_named_index_is_a_column_and_another_is_dropped(self, tmp_path: Path) -> None:
         FRAME.set_index("claim_id").to_parquet(tmp_path / "named.parquet")
         FRAME[1:].to_parquet(tmp_path / "unnamed.parquet")
-        assert read(tmp_path / "named.parquet") == FRAME.astype(object).where(FRAME.notna(), None).to_dict("list")
+        assert read(tmp_path / "named.parquet") == plain(FRAME)
         assert read(tmp_path / "unnamed.parquet") == {"claim_id": ["002"], "claim_amount": [None]}
 
     def test_types_that_cannot_be_united(self, tmp_path: Path) -> None:

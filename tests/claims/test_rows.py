@@ -57,7 +57,7 @@ def reasons_of(raw: pd.DataFrame, signed: tuple[str, ...] = ()) -> list[str | No
 
 
 def listed(values: pd.Series) -> list[Any]:
-    return values.astype(object).where(values.notna(), None).tolist()
+    return [None if pd.isna(value) else value for value in values]
 
 
 class TestNumbers:
@@ -103,12 +103,12 @@ class TestDates:
         [
             pd.Series([date(2025, 3, 31), None]),
             pd.Series([datetime(2025, 3, 31), None]),
-            pd.Series(pd.to_datetime(["2025-03-31", None])),
-            pd.Series(pd.to_datetime(["2025-03-31", None])).astype("datetime64[us]"),
-            pd.Series(pd.to_datetime(["2025-03-31", None])).astype("category"),
+            pd.Series(pd.to_datetime(["2025-03-31", "NaT"])),
+            pd.Series(pd.to_datetime(["2025-03-31", "NaT"])).astype("datetime64[us]"),
+            pd.Series(pd.to_datetime(["2025-03-31", "NaT"])).astype("category"),
             pd.Series([date(2025, 3, 31), None], dtype=pd.ArrowDtype(pa.date32())),
             pd.Series([datetime(2025, 3, 31), None], dtype=pd.ArrowDtype(pa.timestamp("us"))),
-            pd.Series(pd.to_datetime(["2025-03-30 20:00", None])).dt.tz_localize("Etc/GMT+4"),
+            pd.Series(pd.to_datetime(["2025-03-30 20:00", "NaT"])).dt.tz_localize("Etc/GMT+4"),
         ],
     )
     def test_of_every_dtype(self, values: pd.Series) -> None:
@@ -164,7 +164,9 @@ class TestColumnsFound:
 
     def test_missing_column_is_named_with_the_nearest(self) -> None:
         raw = claims().rename(columns={"claim_amount": "claim_amnt"})
-        with pytest.raises(InputError, match=r"column 'claim_amount' is not in .* Did you mean 'claim_amnt'\?.*Correct"):
+        with pytest.raises(
+            InputError, match=r"column 'claim_amount' is not in .* Did you mean 'claim_amnt'\?.*Correct"
+        ):
             typed_claims(raw, COLUMNS)
 
     def test_names_that_are_numbers_are_no_text(self) -> None:
@@ -179,7 +181,10 @@ class TestColumnsFound:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"claim_date": 20250102}, r"'claim_date' is not a date in 3 of 3 rows, for example 20250102; .* 2025-03-31"),
+            (
+                {"claim_date": 20250102},
+                r"'claim_date' is not a date in 3 of 3 rows, for example 20250102; .* 2025-03-31",
+            ),
             ({"claim_amount": "ten"}, r"'claim_amount' is not a number in 3 of 3 rows, for example 'ten'; .*Correct"),
             ({"claim_amount": pd.Timestamp("2025-01-02")}, r"'claim_amount' is not a number in 3 of 3 rows"),
             ({"born": ["1.2.1980", "", "3.4.1990"]}, r"'born' is not a date in 2 of 2 rows"),

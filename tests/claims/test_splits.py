@@ -62,6 +62,7 @@ class TestByHash:
         owners = [set(part[key]) for part in parts]
         assert sum(map(len, owners)) == len(set().union(*owners))
 
+    @settings(max_examples=30)
     @given(size=st.integers(1, 60), seed=st.integers(0, 5))
     def test_split_does_not_depend_on_other_rows(self, size: int, seed: int) -> None:
         every = split_of(claims([0] * 60), split_by="claim", seed=seed)
@@ -94,6 +95,7 @@ def test_every_claim_is_in_exactly_one_split(days: list[int], way: str, validati
     pd.testing.assert_frame_equal(frame, before)
 
 
+@settings(max_examples=30)
 @given(days=st.lists(st.integers(0, 9), min_size=1, max_size=30))
 def test_by_time_no_train_claim_is_later_than_a_test_claim(days: list[int]) -> None:
     train, validation, test = split_claims(claims(days), COLUMNS, IngestionParameters())

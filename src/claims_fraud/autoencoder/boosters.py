@@ -50,10 +50,11 @@ class Booster(Protocol):
 
 @dataclass(frozen=True)
 class CatBoostBooster:
-    """A CatBoost classifier with vector leaves (one tree for all classes)."""
+    """A CatBoost classifier with vector leaves (one tree for all classes), and the file it was read from, if any."""
 
     model: catboost.CatBoostClassifier
     threads: int
+    file: bytes | None = None
     suffix: ClassVar[str] = ".cbm"
 
     @classmethod
@@ -83,7 +84,8 @@ class CatBoostBooster:
     @classmethod
     def load(cls, path: Path, threads: int) -> Self:
         """Read a model that `save` wrote."""
-        return cls(catboost.CatBoostClassifier().load_model(str(path)), threads)
+        file = path.read_bytes()
+        return cls(catboost.CatBoostClassifier().load_model(blob=file), threads, file)
 
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
@@ -96,7 +98,11 @@ class CatBoostBooster:
 
     def save(self, path: Path) -> None:
         """Write the model as .cbm."""
-        self.model.save_model(str(path))
+        if self.file is None:
+            self.model.save_model(str(path))
+        else:
+            # The library writes a model that it has read with other bytes, and the model's version hashes them.
+            path.write_bytes(self.file)
 
 
 @dataclass(frozen=True)

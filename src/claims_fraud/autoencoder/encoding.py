@@ -240,12 +240,10 @@ class NumberEncoder:
         numbers = number_values(values)
         missing = np.isnan(numbers)
         classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
-        below, above = (
-            np.minimum(beyond / mean, MAX_TAIL_SURPRISE)
-            for mean, beyond in zip(self.tails, self._excess(numbers), strict=True)
-        )
+        below, above = (beyond / mean for mean, beyond in zip(self.tails, self._excess(numbers), strict=True))
         # Less its mean among the bin's rows (1 for a unit exponential): being in the bin at all is surprise enough.
         tail = np.where(classes == 0, below - self.below, 0.0) + np.where(above > 0, above - 1, 0.0)
+        tail = np.minimum(tail, MAX_TAIL_SURPRISE)
         return Encoded(numbers.astype(np.float32), classes, -tail, self._bin_rarity()[classes] + tail)
 
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
@@ -264,7 +262,7 @@ class NumberEncoder:
         return quantile
 
     def _excess(self, numbers: Floats) -> tuple[Floats, Floats]:
-        """Return how far numbers lie below the first and above the last edge, on the asinh scale, else 0; NaN for NaN."""
+        """Return how far numbers lie below the first and above the last edge, on the asinh scale, or 0."""
         if not self.edges:
             return np.zeros(len(numbers)), np.zeros(len(numbers))
         first, last = self._asinh(self.edges[0]), self._asinh(self.edges[-1])

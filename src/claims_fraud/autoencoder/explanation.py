@@ -69,11 +69,12 @@ class Expectation:
         return cls(**arrays)
 
 
-def reason_sentences(
+def reason_sentences(  # noqa: PLR0913
     values: pd.Series,
     encoder: Encoder,
     expected: Expectation,
     by_rarity: npt.NDArray[np.bool_],
+    *,
     given: list[str],
     rows: npt.NDArray[np.integer[Any]],
 ) -> list[str]:
@@ -173,4 +174,5 @@ def _rare_number(number: float, encoder: NumberEncoder) -> str:
     position = bisect_left(encoder.edges, number)
     lower, higher = sum(encoder.counts[: position + 1]), sum(encoder.counts[position:])
     side = "low or lower" if lower < higher else "high or higher"
-    return f"as {side} in about {min(lower, higher) / known:.0%} of claims"
+    # All of the number's bin is counted, hence at most.
+    return f"as {side} in at most {min(lower, higher) / known:.0%} of claims"

@@ -151,7 +151,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     0
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         model_type: ModelType = "catboost",
         *,
@@ -174,12 +174,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.n_jobs = n_jobs
 
-    def fit(
+    def fit(  # noqa: PLR0913
         self,
         data: pd.DataFrame,
         cat_features: Sequence[str],
         num_features: Sequence[str],
         groups: pd.Series | None = None,
+        *,
         log_mlflow: bool = False,
         run_name: str | None = None,
     ) -> tuple[Floats, pd.DataFrame]:
@@ -278,7 +279,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             rows, places = np.nonzero((order == position) & (np.take_along_axis(parts, order, axis=1) > 0))
             context = given_texts(data, given[name], self.encoders_, rows)
             sentences[rows, places] = reason_sentences(
-                data[name], self.encoders_[name], judgement.expectations[name], judgement.by_rarity, context, rows
+                data[name],
+                self.encoders_[name],
+                judgement.expectations[name],
+                judgement.by_rarity,
+                given=context,
+                rows=rows,
             )
         reasons = [f"reason_{number}" for number in range(1, top + 1)]
         return pd.DataFrame(sentences, columns=reasons, index=data.index, dtype=object)
@@ -354,8 +360,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             _check_whole_number(name, getattr(self, name), least, most)
         if self.n_jobs == 0:
             raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
-        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate <= 1:
-            raise InputError(f"learning_rate is {self.learning_rate!r}; it must be a number above 0 and at most 1.")
+        rate: Any = self.learning_rate
+        if not isinstance(rate, Real) or not 0 < float(rate) <= 1:
+            raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
 
     def _check_columns(self, data: pd.DataFrame, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
         wanted = [*cat_features, *num_features]

@@ -7,10 +7,10 @@ numbers and dates of it.
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from claims_fraud.errors import InputError, listed
@@ -25,7 +25,8 @@ def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims"
     Parameters
     ----------
     path : path
-        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over.
+        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over, and
+        a folder named ``key=value`` gives its rows a column.
     separator : str
         Delimiter of a CSV.
     name : str
@@ -37,7 +38,9 @@ def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims"
         If the path does not exist, holds no data, is damaged, or the separator is wrong.
     """
     files = _data_files(Path(path), name)
-    frame = _read_parquet(files, name) if files[0].suffix == ".parquet" else _read_csv(files, separator, name)
+    folders = {file: _partition(file, Path(path)) for file in files}
+    is_parquet = files[0].suffix.lower() == ".parquet"
+    frame = _read_parquet(folders, name) if is_parquet else _read_csv(folders, separator, name)
     if frame.empty:
         raise InputError(f"{name}: {path} has columns but no rows. Point `--params={name}=PATH` at claims.")
     return frame
@@ -49,34 +52,52 @@ def _data_files(path: Path, name: str) -> list[Path]:
             f"{name}: {path} does not exist. Give an existing parquet or CSV file, or a folder of them, with "
             f"`--params={name}=PATH`."
         )
+    if (path / "_delta_log").exists():
+        raise InputError(
+            f"{name}: {path} is a Delta table, whose folder also holds rows that were deleted. Export it to parquet, or "
+            "read it as a table with --env=databricks."
+        )
     if path.is_file():
         files = [path]
     else:
         parts = (file for file in path.rglob("*") if file.is_file())
         files = sorted(f for f in parts if not any(p.startswith((".", "_")) for p in f.relative_to(path).parts))
-    kinds = {file.suffix for file in files if file.suffix in SUFFIXES}
-    if len(kinds) != 1 or (path.is_file() and path.suffix not in SUFFIXES):
+    data = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if len({file.suffix.lower() for file in data}) != 1:
         found = listed(file.name for file in files) or "nothing"
         raise InputError(
             f"{name}: {path} holds {found}; wanted is a .parquet or .csv file, or a folder with files of one of these "
             f"two kinds. Give it with `--params={name}=PATH`."
         )
-    return [file for file in files if file.suffix in SUFFIXES]
+    return data
 
 
-def _read_parquet(files: list[Path], name: str) -> pd.DataFrame:
-    for file in files:
+def _partition(file: Path, root: Path) -> dict[str, str]:
+    """Return what the ``key=value`` folders between the root and the file say (Hive's layout, which Spark writes)."""
+    parts = file.relative_to(root).parts[:-1]
+    return {key: unquote(value) for key, _, value in (part.partition("=") for part in parts if "=" in part)}
+
+
+def _read_parquet(folders: dict[Path, dict[str, str]], name: str) -> pd.DataFrame:
+    for file in folders:
         if file.stat().st_size == 0:
             raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
     try:
-        schema = pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
-        return _without_index(ds.dataset(files, schema=schema, format="parquet").to_table().to_pandas())
+        tables = [_parquet_table(file, partition) for file, partition in folders.items()]
+        return _without_index(pa.concat_tables(tables, promote_options="permissive").to_pandas())
     except (pa.ArrowException, OSError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
-            f"{name}: {listed(file.name for file in files)} cannot be read as parquet ({first_line}). The file is "
+            f"{name}: {listed(file.name for file in folders)} cannot be read as parquet ({first_line}). The file is "
             "damaged, cut short or of another format, or the files differ in a column's type; write it again."
         ) from error
+
+
+def _parquet_table(file: Path, partition: dict[str, str]) -> pa.Table:
+    table = pq.ParquetFile(file).read()
+    for key, value in partition.items():
+        table = table.append_column(key, pa.array([value] * len(table), pa.string()))
+    return table
 
 
 def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
@@ -84,11 +105,12 @@ def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-def _read_csv(files: list[Path], separator: str, name: str) -> pd.DataFrame:
-    return pd.concat([_read_one_csv(file, separator, name) for file in files], ignore_index=True)
+def _read_csv(folders: dict[Path, dict[str, str]], separator: str, name: str) -> pd.DataFrame:
+    frames = [_csv_frame(file, separator, name).assign(**partition) for file, partition in folders.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _read_one_csv(file: Path, separator: str, name: str) -> pd.DataFrame:
+def _csv_frame(file: Path, separator: str, name: str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(file, sep=separator, dtype=str, encoding="utf-8-sig")
     except pd.errors.EmptyDataError as error:

@@ -80,12 +80,13 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
             continue
         read, kind = _reader(name, columns)
         typed[name] = read(raw[name])
-        present = np.asarray(_present(raw[name]))
-        bad = present & np.asarray(typed[name].isna())
-        _check_kind(raw[name], bad, int(present.sum()), kind)
+        bad = np.asarray(typed[name].isna())
+        bad[bad] = is_present(raw[name][bad])
+        missing = np.asarray(typed[name].isna()) & ~bad
+        _check_kind(raw[name], bad, int((~missing).sum()), kind)
         unreadable[f"{name} is not {kind}"] = bad
         if name in (columns.claim_id, columns.claim_date):
-            unreadable[f"{name} is missing"] = ~present
+            unreadable[f"{name} is missing"] = missing
     return pd.DataFrame(typed, index=raw.index), unreadable
 
 
@@ -175,16 +176,17 @@ def _may_be_date(value: Any) -> bool:
 
 def texts(values: pd.Series) -> pd.Series:
     """Return the values as str, blank ones as None; whole numbers lose their ``.0`` (codes read as floats)."""
-    present = zip(values.astype(object), _present(values), strict=True)
-    return pd.Series([_text(value) if there else None for value, there in present], values.index, dtype=object)
+    known = zip(values.astype(object), values.notna(), strict=True)
+    return pd.Series([_text(value) if there else None for value, there in known], values.index, dtype=object)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
     # Value by value, so that a code does not depend on which others stand in its batch.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return text if text.strip() else None
 
 
-def _present(values: pd.Series) -> pd.Series:
+def is_present(values: pd.Series) -> pd.Series:
     """Tell which values are there: neither null nor blank text."""
     if values.dtype.kind in "biufmM":
         return values.notna()

@@ -25,7 +25,7 @@ def fit_autoencoder(
     claims: pd.DataFrame, columns: Columns, training: TrainingParameters
 ) -> tuple[ClaimsTreeAutoencoder, pd.DataFrame]:
     """Return the fitted model and the cross-fitted scores of the claims it learned from."""
-    _check_learnable(claims, columns)
+    _check_learnable(claims, columns, training)
     model = ClaimsTreeAutoencoder(
         training.model_type,
         context_features=columns.context_features,
@@ -62,8 +62,16 @@ def measure_training(
     return {**metrics, "labelled": found}
 
 
-def _check_learnable(claims: pd.DataFrame, columns: Columns) -> None:
-    """Raise InputError if a column the model is to learn from has no or a single value."""
+def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
+    """Raise InputError if there are too few claims or groups, or a column has no or a single value."""
+    group = getattr(columns, f"{training.folds_by}_id")
+    groups = claims[group].nunique() + int(claims[group].isna().sum())
+    if groups < training.n_folds:
+        raise InputError(
+            f"the train split has {len(claims):,} claims of {groups:,} different {group}, and {training.n_folds} folds "
+            f"(training.n_folds) need as many of them. Ingest more claims, or set training.folds_by to what there is "
+            "more of (provider, patient, claim)."
+        )
     for name in (*columns.model_categorical, *columns.model_numeric):
         values = claims[name].unique()
         if len(values) > 1:

@@ -1,0 +1,453 @@
+"""Behaviour of the estimator as its users see it, with both libraries."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.errors import InputError
+
+
+@pytest.fixture
+def swapped(claims):
+    """Return the claims with 2 % of the amounts swapped against another code's, and which rows these are."""
+    rng = np.random.default_rng(1)
+    surgery = np.flatnonzero(claims["code"] == "surgery")
+    other = np.flatnonzero(claims["code"] != "surgery")
+    pairs = rng.choice(surgery, 9, replace=False), rng.choice(other, 9, replace=False)
+    rows = np.concatenate(pairs)
+    changed = claims.copy()
+    changed.loc[rows, "amount"] = claims.loc[np.concatenate(pairs[::-1]), "amount"].to_numpy()
+    return changed, np.isin(np.arange(len(claims)), rows)
+
+
+def odd_clinic(rows=900, clinics=8):
+    """Return claims of clinics, each with a town of its own; the last one swaps the others' prices."""
+    rng = np.random.default_rng(3)
+    code = rng.choice(["visit", "xray"], rows)
+    clinic = rng.integers(0, clinics, rows)
+    own = clinic == clinics - 1
+    price = np.where((code == "visit") ^ own, 100.0, 1000.0) * rng.lognormal(0, 0.1, rows)
+    claims = pd.DataFrame({"code": code, "town": clinic.astype(str), "amount": price})
+    return claims, pd.Series(clinic), own
+
+
+class TestScores:
+    def test_parts_are_not_negative_and_sum_to_the_score(self, fitted, claims):
+        for scores, parts in (
+            (fitted.training_judgement_.scores, fitted.training_judgement_.parts),
+            fitted.compute_fraud_scores(claims),
+        ):
+            assert list(parts) == ["code", "specialty", "region", "amount", "days"]
+            assert scores.shape == (900,)
+            assert (parts.to_numpy() >= 0).all()
+            assert np.array_equal(parts.to_numpy().sum(axis=1), scores)
+
+    def test_context_features_add_nothing_and_are_no_reason(self, fitted, claims):
+        _, parts = fitted.compute_fraud_scores(claims)
+        assert (parts["region"] == 0).all()
+        reasons = [reason for reason in fitted.explain(claims, top=5).to_numpy().ravel() if reason]
+        assert len(reasons) > 100
+        assert not any(reason.startswith("region ") for reason in reasons)
+
+    def test_swapped_values_are_found(self, make_model, model_type, swapped, features):
+        data, is_swapped = swapped
+        scores, _ = make_model(model_type).fit(data, *features)
+        assert roc_auc_score(is_swapped, scores) > 0.8
+
+    def test_shuffled_labels_are_not_found(self, fitted):
+        labels = np.random.default_rng(0).random((20, 900)) < 0.1
+        found = [roc_auc_score(label, fitted.training_judgement_.scores) for label in labels]
+        assert np.mean(found) == pytest.approx(0.5, abs=0.03)
+
+    def test_input_is_never_changed(self, make_model, model_type, claims, features):
+        before = claims.copy(deep=True)
+        model = make_model(model_type, n_estimators=2)
+        model.fit(claims, *features)
+        model.explain(claims)
+        pd.testing.assert_frame_equal(claims, before)
+
+    def test_two_fits_are_equal(self, make_model, model_type, claims, tmp_path):
+        found = []
+        for name in ("one", "two"):
+            model = make_model(model_type, n_estimators=5)
+            scores, _ = model.fit(claims, ["code"], ["amount"])
+            model.save(tmp_path / name)
+            found.append((model.model_version_, scores.tolist()))
+        assert found[0] == found[1]
+
+    def test_another_seed_makes_other_folds(self, make_model, claims, features):
+        one, two = (
+            make_model("xgboost", seed=seed, n_estimators=3).fit(claims, ["code"], ["amount"])[0] for seed in (0, 1)
+        )
+        assert not np.array_equal(one, two)
+
+    def test_other_columns_are_ignored_and_the_index_does_not_matter(self, fitted, claims):
+        other = claims.assign(label=1).set_index(pd.Index(np.arange(900) % 7))[["label", *claims.columns[::-1]]]
+        assert np.array_equal(fitted.judge(other).scores, fitted.judge(claims).scores)
+        assert fitted.explain(other).index.equals(other.index)
+
+    def test_rows_are_scored_one_at_a_time_as_all_at_once(self, fitted, claims, monkeypatch):
+        whole = fitted.judge(claims)
+        monkeypatch.setattr("claims_fraud.autoencoder.tree_autoencoder.BATCH_ROWS", 7)
+        batches = fitted.judge(claims.head(50))
+        assert batches.scores == pytest.approx(whole.scores[:50], rel=1e-6)
+        assert fitted.judge(claims.iloc[[3]]).scores[0] == pytest.approx(whole.scores[3], rel=1e-6)
+
+    def test_no_rows_have_no_scores(self, fitted, claims):
+        scores, parts = fitted.compute_fraud_scores(claims.head(0))
+        assert scores.shape == (0,)
+        assert parts.shape == (0, 5)
+        assert fitted.explain(claims.head(0)).shape == (0, 3)
+
+    def test_odd_values_are_scored_too(self, fitted, claims):
+        odd = pd.DataFrame(
+            {
+                "code": ["visit", "", None, "診断", 7],
+                "specialty": [pd.NA, np.nan, None, "GP", "GP"],
+                "region": ["north", "", None, "moon", True],
+                "amount": [1e308, -1e308, np.nan, 0.0, 5e-324],
+                "days": [None, -5, 10**12, 0.5, 1],
+            }
+        )
+        scores, _ = fitted.compute_fraud_scores(odd)
+        assert np.isfinite(scores).all()
+        assert (fitted.percentile(scores[:2]) > 99).all()
+        assert fitted.explain(odd, top=1)["reason_1"].iloc[0].startswith("amount 340,28")
+
+    def test_new_claims_of_the_same_kind_are_flagged_about_one_time_in_a_hundred(self, fitted, make_claims):
+        flagged = fitted.percentile(fitted.judge(make_claims(5000, 9)).scores) > 99
+        assert 0.003 < flagged.mean() < 0.02
+
+    def test_the_interval_of_numbers_holds_for_about_80_percent(self, fitted, make_claims):
+        new = make_claims(3000, 9)
+        expected = fitted.judge(new).expectations["amount"]
+        inside = (new["amount"] >= expected.low) & (new["amount"] <= expected.high)
+        assert 0.7 < inside.mean() < 0.93
+
+
+class TestDtypes:
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            lambda claims: claims.convert_dtypes(),
+            lambda claims: claims.convert_dtypes(dtype_backend="pyarrow"),
+            lambda claims: claims.astype(dict.fromkeys(["code", "specialty", "region"], "string[pyarrow]")),
+            lambda claims: claims.astype(dict.fromkeys(["code", "specialty", "region"], "category")),
+            lambda claims: claims.astype({"amount": "Float64", "days": "Int64"}),
+            lambda claims: claims.astype(object).where(claims.notna(), None),
+        ],
+        ids=["nullable", "arrow", "arrow strings", "category", "nullable numbers", "object"],
+    )
+    def test_scores_and_reasons_are_the_same_in_any_dtype(self, make_model, claims, features, convert):
+        plain, converted = make_model("xgboost", n_estimators=3), make_model("xgboost", n_estimators=3)
+        expected, _ = plain.fit(claims, *features)
+        found, _ = converted.fit(convert(claims), *features)
+        assert np.array_equal(found, expected)
+        pd.testing.assert_frame_equal(
+            converted.explain(convert(claims.head(50))), plain.explain(claims.head(50)), check_dtype=False
+        )
+
+    def test_text_columns_of_the_pandas_to_come(self, make_model, claims, features):
+        expected, _ = make_model("xgboost", n_estimators=3).fit(claims, *features)
+        with pd.option_context("future.infer_string", True):
+            data = pd.DataFrame({name: claims[name].tolist() for name in claims})
+            assert str(data["code"].dtype) == "str"
+            model = make_model("xgboost", n_estimators=3)
+            found, _ = model.fit(data, *features)
+            reasons = model.explain(data)
+        assert np.array_equal(found, expected)
+        assert all(reason is None or isinstance(reason, str) for reason in reasons.to_numpy().ravel())
+
+    def test_whole_codes_are_the_same_codes_when_a_null_makes_them_floats(self, make_model, model_type):
+        codes = pd.Series(np.arange(300) % 3 + 99213)
+        data = pd.DataFrame({"code": codes, "amount": codes * 2.0})
+        model = make_model(model_type, n_estimators=3)
+        model.fit(data, ["code"], ["amount"])
+        with_null = data.astype({"code": float})
+        with_null.loc[299, "code"] = np.nan
+        assert np.array_equal(model.judge(with_null).scores[:299], model.judge(data).scores[:299])
+
+
+class TestCrossFitting:
+    def test_a_group_does_not_excuse_its_own_habits(self, make_model, model_type):
+        claims, clinics, own = odd_clinic()
+        random, _ = make_model(model_type).fit(claims, ["code", "town"], ["amount"])
+        grouped, _ = make_model(model_type).fit(claims, ["code", "town"], ["amount"], groups=clinics)
+        assert roc_auc_score(own, grouped) > 0.95
+        assert roc_auc_score(own, random) < 0.7
+
+    def test_the_order_of_rows_has_no_say_where_there_are_groups(self, make_model, model_type):
+        claims, clinics, _ = odd_clinic(300)
+        order = np.random.default_rng(0).permutation(300)
+        scores, _ = make_model(model_type).fit(claims, ["code", "town"], ["amount"], groups=clinics)
+        shuffled, _ = make_model(model_type).fit(
+            claims.iloc[order], ["code", "town"], ["amount"], groups=clinics.iloc[order]
+        )
+        assert shuffled == pytest.approx(scores[order], rel=1e-3, abs=1e-4)
+
+    @pytest.mark.parametrize("dtype", ["object", "string[pyarrow]", "category", "Int64"])
+    def test_groups_come_in_any_dtype(self, make_model, dtype):
+        claims, clinics, _ = odd_clinic(300)
+        expected, _ = make_model("xgboost", n_estimators=2).fit(claims, ["code"], ["amount"], groups=clinics)
+        found, _ = make_model("xgboost", n_estimators=2).fit(
+            claims, ["code"], ["amount"], groups=clinics.astype("Int64").astype(dtype)
+        )
+        assert np.array_equal(found, expected)
+
+    def test_rows_without_a_group_are_groups_of_their_own(self, make_model):
+        claims, clinics, _ = odd_clinic(300)
+        model = make_model("xgboost", n_estimators=2, n_folds=4)
+        scores, _ = model.fit(claims, ["code"], ["amount"], groups=clinics.where(clinics < 2).astype(object))
+        assert np.isfinite(scores).all()
+
+    def test_groups_must_be_one_a_row(self, make_model, claims, features):
+        with pytest.raises(InputError, match="groups has 5 values for 900 rows; give one a row"):
+            make_model("xgboost").fit(claims, *features, groups=pd.Series(range(5)))
+
+
+class TestReasons:
+    def test_a_contradiction_is_named_with_what_was_expected(self, fitted, claims):
+        claim = claims[(claims["code"] == "visit") & (claims["specialty"] == "GP")].head(1).assign(amount=9800.0)
+        reasons = [reason for reason in fitted.explain(claim).iloc[0] if reason and reason.startswith("amount")]
+        assert len(reasons) == 1
+        assert re.fullmatch(r"amount 9,800; \d+(\.\d+)?–[12]\d\d expected given .*code visit.*", reasons[0])
+
+    def test_reasons_come_in_order_of_what_they_add(self, fitted, claims):
+        judgement = fitted.judge(claims)
+        reasons = fitted.reasons(claims, judgement, top=2)
+        named = reasons.map(lambda reason: reason.split()[0], na_action="ignore")
+        first = judgement.parts.idxmax(axis=1)[judgement.scores > 0]
+        assert (named["reason_1"][first.index] == first).all()
+        assert reasons["reason_1"].isna().equals(pd.Series(judgement.scores == 0))
+
+    @pytest.mark.parametrize("top", [0, 1, 9])
+    def test_there_are_as_many_columns_as_asked_for(self, fitted, claims, top):
+        reasons = fitted.explain(claims.head(5), top=top)
+        assert list(reasons) == [f"reason_{number}" for number in range(1, top + 1)]
+        if top == 9:
+            assert reasons["reason_5"].isna().all()
+
+    def test_training_rows_are_explained_by_the_models_that_did_not_see_them(self, fitted, claims):
+        reasons = fitted.reasons(claims, fitted.training_judgement_)
+        assert reasons.shape == (900, 3)
+        assert reasons.notna().any(axis=None)
+
+
+class TestHardInput:
+    @pytest.mark.parametrize("constant", ["code", "amount"])
+    def test_a_column_of_one_value(self, make_model, model_type, constant, tmp_path):
+        data = pd.DataFrame({"code": ["a", "b"] * 30, "amount": np.arange(60.0) % 7})
+        data[constant] = data[constant].iloc[0]
+        model = make_model(model_type, n_estimators=2)
+        scores, parts = model.fit(data, ["code"], ["amount"])
+        assert np.isfinite(scores).all()
+        assert (parts[constant] == 0).all()
+        model.save(tmp_path / "model")
+        assert len(list((tmp_path / "model" / "columns").iterdir())) <= 1
+        loaded = ClaimsTreeAutoencoder.load(tmp_path / "model")
+        assert np.array_equal(loaded.judge(data).scores, model.judge(data).scores)
+
+    def test_a_table_in_which_nothing_varies(self, make_model, model_type):
+        data = pd.DataFrame({"code": [None] * 9, "amount": [1.0] * 9})
+        model = make_model(model_type)
+        scores, _ = model.fit(data, ["code"], ["amount"])
+        assert scores.tolist() == [0.0] * 9
+        assert model.percentile(scores).tolist() == [0.0] * 9
+        assert model.explain(data).isna().all(axis=None)
+
+    def test_as_few_rows_as_folds(self, make_model, model_type):
+        data = pd.DataFrame({"code": ["a", "b", "c"], "amount": [1.0, 2.0, None]})
+        scores, _ = make_model(model_type).fit(data, ["code"], ["amount"])
+        assert np.isfinite(scores).all()
+
+    def test_columns_without_any_value(self, make_model, model_type, claims):
+        empty = claims.assign(amount=np.nan, region=None)
+        model = make_model(model_type, n_estimators=2)
+        scores, parts = model.fit(empty, ["code", "region"], ["amount"])
+        assert np.isfinite(scores).all()
+        assert (parts[["amount", "region"]] == 0).all(axis=None)
+        assert np.isfinite(model.judge(claims).scores).all()
+
+    def test_numbers_beyond_what_the_libraries_hold(self, make_model, model_type):
+        amounts = np.resize([1.0, 1e308, -1e308, 1e-310], 200)
+        data = pd.DataFrame({"code": np.resize(["a", "b", "c", "d"], 200), "amount": amounts})
+        scores, _ = make_model(model_type, n_estimators=2).fit(data, ["code"], ["amount"])
+        assert np.isfinite(scores).all()
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            (
+                {"model_type": "xgbost"},
+                r"model_type is 'xgbost'; allowed are catboost, xgboost. Did you mean 'xgboost'",
+            ),
+            ({"model_type": None}, "model_type is None; allowed are catboost, xgboost"),
+            ({"n_folds": 1}, "n_folds is 1; it must be a whole number, at least 2"),
+            ({"n_folds": 2.5}, r"n_folds is 2.5; it must be a whole number"),
+            ({"n_estimators": 0}, "n_estimators is 0; it must be a whole number, at least 1"),
+            ({"n_estimators": "40"}, "n_estimators is '40'; it must be a whole number"),
+            ({"n_estimators": True}, "n_estimators is True; it must be a whole number"),
+            ({"max_depth": 0}, "max_depth is 0; it must be a whole number, at least 1 and at most 16"),
+            ({"max_depth": 17}, "max_depth is 17; it must be a whole number, at least 1 and at most 16"),
+            ({"max_classes": 1}, "max_classes is 1; it must be a whole number, at least 2"),
+            ({"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
+            ({"n_jobs": 0}, "n_jobs is 0; it must be a number of threads, or -1 for all cores"),
+            ({"n_jobs": -2}, "n_jobs is -2; it must be a whole number, at least -1"),
+            ({"learning_rate": 0}, "learning_rate is 0; it must be a number above 0 and at most 1"),
+            ({"learning_rate": 1.01}, r"learning_rate is 1.01; it must be a number above 0"),
+            ({"learning_rate": np.nan}, "learning_rate is nan; it must be a number above 0"),
+            ({"learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number above 0"),
+            ({"context_features": ["regoin"]}, r"has 'regoin', which is no feature; .* Did you mean 'region'\?"),
+            ({"context_features": "region"}, r"context_features \(a list of names\) has 'r', 'e'"),
+            (
+                {"context_features": ["code", "specialty", "region", "amount", "days"]},
+                "every feature is a context feature; leave at least one to be scored",
+            ),
+        ],
+    )
+    def test_a_bad_parameter_is_named(self, claims, features, parameters, message):
+        with pytest.raises(InputError, match=message):
+            ClaimsTreeAutoencoder(**parameters).fit(claims, *features)
+
+    def test_a_missing_column_is_named_with_the_nearest(self, make_model, claims):
+        with pytest.raises(InputError, match=r"no column 'amont'.* it has code, .* Did you mean 'amount'\?"):
+            make_model("xgboost").fit(claims, ["code"], ["amont"])
+
+    def test_new_data_needs_the_same_columns(self, fitted, claims):
+        with pytest.raises(InputError, match="no column 'days', which the model uses"):
+            fitted.compute_fraud_scores(claims.drop(columns="days"))
+
+    @pytest.mark.parametrize(
+        ("cat_features", "num_features", "named"),
+        [([], [], "none"), (["code"], [], "code"), (["code", "code"], [], "code, code"), (["days"], ["days"], "days")],
+    )
+    def test_features_are_two_or_more_each_once(self, make_model, claims, cat_features, num_features, named):
+        with pytest.raises(InputError, match=f"features are {named}.*; name at least two, each once"):
+            make_model("xgboost").fit(claims, cat_features, num_features)
+
+    def test_columns_of_one_name_and_names_that_are_no_text(self, make_model, claims):
+        twice = pd.concat([claims, claims[["amount"]]], axis=1)
+        with pytest.raises(InputError, match=r"features 'amount': .* no other column may have it. Rename"):
+            make_model("xgboost").fit(twice, ["code"], ["amount"])
+        with pytest.raises(InputError, match="features 5: a feature's name must be text"):
+            make_model("xgboost").fit(claims.rename(columns={"amount": 5}), ["code"], [5])
+
+    @pytest.mark.parametrize("rows", [0, 2])
+    def test_too_few_rows(self, make_model, claims, features, rows):
+        with pytest.raises(InputError, match=f"3 folds need at least 3 .* found {rows} rows in {rows} groups"):
+            make_model("xgboost").fit(claims.head(rows), *features)
+
+    def test_too_few_groups(self, make_model, claims, features):
+        groups = pd.Series(["one", "two"] * 450)
+        with pytest.raises(InputError, match=r"found 900 rows in 2 groups. Give more claims, lower n_folds"):
+            make_model("xgboost").fit(claims, *features, groups=groups)
+
+    def test_infinite_numbers_and_text(self, make_model, claims, features):
+        with pytest.raises(InputError, match="column 'amount' holds infinite values"):
+            make_model("xgboost").fit(claims.assign(amount=np.inf), *features)
+        with pytest.raises(InputError, match="column 'code' holds what is no number"):
+            make_model("xgboost").fit(claims, ["region"], ["code"])
+
+    def test_unfitted(self, claims, tmp_path):
+        model = ClaimsTreeAutoencoder()
+        for use in (lambda: model.judge(claims), lambda: model.percentile(np.zeros(1)), lambda: model.save(tmp_path)):
+            with pytest.raises(NotFittedError):
+                use()
+
+
+class TestScikitLearn:
+    def test_clone_and_parameters(self, fitted):
+        copy = clone(fitted)
+        assert copy.get_params() == fitted.get_params()
+        assert not hasattr(copy, "models_")
+        assert copy.set_params(n_folds=4).n_folds == 4
+        assert sorted(copy.get_params()) == [
+            "context_features",
+            "learning_rate",
+            "max_classes",
+            "max_depth",
+            "model_type",
+            "n_estimators",
+            "n_folds",
+            "n_jobs",
+            "seed",
+        ]
+
+
+class TestArtefact:
+    def test_a_loaded_model_scores_and_explains_to_the_bit(self, fitted, claims, tmp_path):
+        fitted.save(tmp_path / "model")
+        loaded = ClaimsTreeAutoencoder.load(tmp_path / "model", n_jobs=1)
+        one, two = fitted.judge(claims), loaded.judge(claims)
+        assert np.array_equal(one.scores, two.scores)
+        pd.testing.assert_frame_equal(one.parts, two.parts)
+        pd.testing.assert_frame_equal(fitted.explain(claims), loaded.explain(claims))
+        assert np.array_equal(fitted.percentile(one.scores), loaded.percentile(one.scores))
+        assert loaded.model_version_ == fitted.model_version_
+        loaded.save(tmp_path / "again")
+        assert (tmp_path / "again" / "model.json").read_bytes() == (tmp_path / "model" / "model.json").read_bytes()
+
+    def test_it_holds_json_and_the_libraries_own_files_only(self, fitted, model_type, tmp_path):
+        fitted.save(tmp_path / "model")
+        suffix = {"catboost": ".cbm", "xgboost": ".ubj"}[model_type]
+        found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+        assert found == [*(f"model/columns/{number:03d}{suffix}" for number in range(4)), "model/model.json"]
+        content = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
+        assert content["format_version"] == 1
+        assert content["model_version"] == fitted.model_version_
+
+    def test_parameters_may_be_numpy_scalars(self, make_model, claims, tmp_path):
+        model = make_model("xgboost", n_estimators=np.int64(2), learning_rate=np.float64(0.5))
+        model.fit(claims, ["code"], ["amount"])
+        model.save(str(tmp_path / "model"))
+        assert ClaimsTreeAutoencoder.load(str(tmp_path / "model")).n_estimators == 2
+
+    def test_a_refused_folder_leaves_the_model_without_a_version(self, make_model, claims, tmp_path):
+        (tmp_path / "notes.txt").write_text("mine")
+        model = make_model("xgboost", n_estimators=2)
+        model.fit(claims, ["code"], ["amount"])
+        with pytest.raises(InputError, match="not replaced"):
+            model.save(tmp_path)
+        assert not hasattr(model, "model_version_")
+
+    def test_a_new_fit_forgets_the_version_of_the_old_one(self, make_model, claims, tmp_path):
+        model = make_model("xgboost", n_estimators=2)
+        model.fit(claims, ["code"], ["amount"])
+        model.save(tmp_path / "model")
+        model.fit(claims.tail(500), ["code"], ["amount"])
+        assert not hasattr(model, "model_version_")
+
+    def test_names_and_categories_in_any_script(self, make_model, model_type, tmp_path):
+        data = pd.DataFrame({"код/1": ["é", "診断", ""] * 20, "..": np.arange(60.0) % 3})
+        model = make_model(model_type, n_estimators=2)
+        model.fit(data, ["код/1"], [".."])
+        model.save(tmp_path / "model")
+        assert np.array_equal(
+            ClaimsTreeAutoencoder.load(tmp_path / "model").judge(data).scores, model.judge(data).scores
+        )
+
+
+def test_mlflow_is_asked_only_where_told_to(make_model, claims, monkeypatch):
+    logged = []
+    stub = types.ModuleType("claims_fraud.tracking.run_log")
+    stub.log_fit = lambda model, scores, run_name: logged.append((model, len(scores), run_name))
+    monkeypatch.setitem(sys.modules, "claims_fraud.tracking", types.ModuleType("claims_fraud.tracking"))
+    monkeypatch.setitem(sys.modules, "claims_fraud.tracking.run_log", stub)
+    model = make_model("xgboost", n_estimators=2)
+    model.fit(claims, ["code"], ["amount"])
+    assert logged == []
+    model.fit(claims, ["code"], ["amount"], log_mlflow=True, run_name="first")
+    assert logged == [(model, 900, "first")]

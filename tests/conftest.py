@@ -1,0 +1,30 @@
+"""Fixtures for tests that run pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support import Project, make_project, working_in
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project in which nothing has run."""
+    path = tmp_path_factory.mktemp("project")
+    with working_in(make_project(path).path):
+        yield Project(path)
+
+
+@pytest.fixture
+def write_claims(tmp_path: Path) -> Callable[[pd.DataFrame, str], Path]:
+    """Write a frame as parquet or CSV into the test's own folder."""
+
+    def write(frame: pd.DataFrame, name: str = "claims.parquet") -> Path:
+        path = tmp_path / name
+        frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+        return path
+
+    return write
