@@ -40,7 +40,7 @@ run = click.Command("run", params=kedro_run.params, callback=_run, help=kedro_ru
 cli.add_command(run)
 
 
-class one_paragraph:  # noqa: N801 - used as a function
+class one_paragraph:
     """Context in which a user's mistake ends the command with its message, and a bug keeps its traceback."""
 
     def __enter__(self) -> None:
@@ -65,9 +65,7 @@ def _check_environment(env: str | None, conf_source: str | None) -> None:
     if env is None or not folder.is_dir() or (folder / env).is_dir():
         return
     known = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "base")
-    raise click.UsageError(
-        f"Environment {env!r} is unknown: {folder.name}/ has {listed(known)}.{nearest(env, known)}"
-    )
+    raise click.UsageError(f"Environment {env!r} is unknown: {folder.name}/ has {listed(known)}.{nearest(env, known)}")
 
 
 def _check_names(options: dict[str, Any]) -> None:
@@ -87,7 +85,9 @@ def _check_known(what: str, names: Sequence[str], known: Any) -> None:
     for name in names:
         if name not in known:
             allowed = sorted(str(one) for one in known if not str(one).startswith("params:"))
-            raise click.UsageError(f"{what} {name!r} is unknown; allowed are {listed(allowed, 40)}.{nearest(name, allowed)}")
+            raise click.UsageError(
+                f"{what} {name!r} is unknown; allowed are {listed(allowed, 40)}.{nearest(name, allowed)}"
+            )
 
 
 @click.group(name="claims-fraud-jobs", context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,8 +96,12 @@ def jobs() -> None:
 
 
 @jobs.command("init-columns")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="File to write the block to; by default it is printed.")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write the block to; by default it is printed.",
+)
 @click.option("--csv-separator", default=",", show_default=True, help="Delimiter of a CSV.")
 def init_columns(file: Path, output: Path | None, csv_separator: str) -> None:
     """Propose a `columns:` block for the claims in FILE (parquet or CSV, a file or a folder)."""
@@ -111,15 +115,24 @@ def init_columns(file: Path, output: Path | None, csv_separator: str) -> None:
         elif output.exists():
             raise InputError(f"{output} exists already and is not overwritten. Give another --output.")
         else:
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8")
             click.echo(f"Proposed columns written to {output}; review them before the first run.")
 
 
 @jobs.command("sample")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--claims", default=20_000, show_default=True, help="How many.")
-@click.option("--drift", default=0.0, show_default=True, help="0 none to 1 strong, in the second half of the period.")
-@click.option("--seed", default=20_240_101, show_default=True, help="Another seed, other claims.")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--claims", type=click.IntRange(min=1_000), default=20_000, show_default=True, help="How many.")
+@click.option(
+    "--drift",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="0 none to 1 strong, in the second half of the period.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=20_240_101, show_default=True, help="Another seed, other claims."
+)
 def sample(folder: Path, claims: int, drift: float, seed: int) -> None:
     """Write generated claims and their labels into FOLDER, for trials and benchmarks."""
     from claims_fraud.claims.sample import write_sample  # noqa: PLC0415
@@ -132,13 +145,12 @@ def sample(folder: Path, claims: int, drift: float, seed: int) -> None:
 def run_command(command: click.Command, arguments: Sequence[str]) -> int:
     """Run a command and return its exit status, with users' mistakes printed as one paragraph."""
     try:
-        command.main(args=list(arguments), standalone_mode=False)
+        # What `Context.exit` was given comes back as the result; Kedro's run returns a dictionary.
+        result = command.main(args=list(arguments), standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
-    return 0
+    return result if isinstance(result, int) else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -29,7 +29,7 @@ def map_batches(frame: pd.DataFrame, function: Callable[[pd.DataFrame], pd.DataF
 
 
 def sample(frame: pd.DataFrame, most: int, key: str, seed: int) -> pd.DataFrame:
-    """Return at most ``most`` rows, those whose ``key`` hashes lowest, sorted by ``key``: the same whatever the order."""
+    """Return at most ``most`` rows, those whose ``key`` hashes lowest, sorted by ``key``, whatever their order."""
     if len(frame) > most:
         hashes = pd.Series(stable_hash(frame[key], f"sample-{seed}-"), index=frame.index)
         frame = frame.loc[hashes.sort_values(kind="stable").index[:most]]

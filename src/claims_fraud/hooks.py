@@ -60,7 +60,7 @@ class ProjectHooks:
             log_metrics(data)
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close what kedro-mlflow left open and say where the results are."""
         from claims_fraud.tracking.run_log import close_runs  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandera.pandas as pa
+from pandera.dtypes import Timestamp
 from pandera.typing import Series
 
 
@@ -19,4 +20,4 @@ class FraudScores(pa.DataFrameModel):
     surprise: Series[float] = pa.Field(alias="^surprise_", regex=True, ge=0)
     model_type: Series[str] = pa.Field(isin=["catboost", "xgboost"])
     model_version: Series[str] = pa.Field(str_matches="^[0-9a-f]{12}$")
-    scored_at: Series[pa.typing.DateTime]
+    scored_at: Series[Timestamp]

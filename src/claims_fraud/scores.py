@@ -5,8 +5,6 @@ Not for computing surprise: that is the autoencoder's. Not for reading or writin
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pandas as pd
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
@@ -20,19 +18,28 @@ REASONS = ("reason_1", "reason_2", "reason_3")
 
 
 def training_score_table(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, columns: Columns) -> pd.DataFrame:
-    """Return a row for each claim given to `fit`: its id, cross-fitted score, percentile, reasons and surprises."""
-    return _judged(claims, model, model.training_judgement_, columns)
+    """Return the claims given to `fit`: id, cross-fitted score, percentile, reasons, surprises, model version."""
+    table = _judged(claims, model, model.training_judgement_, columns)
+    return table.assign(model_version=model.model_version_)
 
 
-def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns) -> None:
-    """Raise InputError if the model was trained on other columns than the configuration names."""
+def check_model_fits(
+    model: ClaimsTreeAutoencoder, columns: Columns, training_scores: pd.DataFrame | None = None
+) -> None:
+    """Raise InputError if the model learned from other columns, or the training scores are of another model."""
+    if training_scores is not None and (training_scores["model_version"] != model.model_version_).any():
+        raise InputError(
+            f"training_scores are of model version {training_scores['model_version'].iloc[0]}, the model is "
+            f"{model.model_version_}: one was replaced alone. Train again "
+            "(`kedro run --pipelines=training,scoring`)."
+        )
     trained = (set(model.cat_features_), set(model.num_features_), set(model.context_features))
     configured = (set(columns.model_categorical), set(columns.model_numeric), set(columns.context_features))
     if trained != configured:
         differing = sorted(set().union(*(had ^ has for had, has in zip(trained, configured, strict=True))))
         raise InputError(
-            f"the model was trained on other columns than `columns:` names: it differs in {listed(differing)}. Restore the "
-            "configuration, or train again (`kedro run --pipelines=training,scoring`)."
+            f"the model was trained on other columns than `columns:` names: it differs in {listed(differing)}. Restore "
+            "the configuration, or train again (`kedro run --pipelines=training,scoring`)."
         )
 
 
@@ -57,18 +64,17 @@ def score_claims(
     columns, scoring
         Roles and settings.
     """
-    seen = claims[columns.claim_id].isin(training_scores[columns.claim_id]) if training_scores is not None else False
-    fresh = claims[~seen] if training_scores is not None else claims
+    known = training_scores if training_scores is not None else pd.DataFrame({columns.claim_id: []})
+    fresh = claims.loc[~claims[columns.claim_id].isin(known[columns.claim_id])]
     tables = [_judged(fresh, model, model.judge(fresh), columns)] if len(fresh) else []
-    tables += [training_scores] if training_scores is not None else []
+    tables += [known.drop(columns="model_version")] if len(known) else []
     roles = list(dict.fromkeys((*columns.identifiers, *columns.features)))
     scored = claims[roles].merge(pd.concat(tables, ignore_index=True), on=columns.claim_id, how="left")
-    stamps = {
-        "model_type": model.model_type,
-        "model_version": model.model_version_,
-        "scored_at": pd.Timestamp(scoring.scored_at).tz_localize(None).as_unit("us"),
-    }
-    return scored.assign(**stamps)
+    return scored.assign(
+        model_type=model.model_type,
+        model_version=model.model_version_,
+        scored_at=pd.Timestamp(scoring.scored_at).tz_localize(None).as_unit("us"),
+    )
 
 
 def rank_claims(scored: pd.DataFrame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:

@@ -99,7 +99,7 @@ class TestScores:
 
     def test_rows_are_scored_one_at_a_time_as_all_at_once(self, fitted, claims, monkeypatch):
         whole = fitted.judge(claims)
-        monkeypatch.setattr("claims_fraud.autoencoder.tree_autoencoder.BATCH_ROWS", 7)
+        monkeypatch.setattr("claims_fraud.autoencoder.column_model.BATCH_ROWS", 7)
         batches = fitted.judge(claims.head(50))
         assert batches.scores == pytest.approx(whole.scores[:50], rel=1e-6)
         assert fitted.judge(claims.iloc[[3]]).scores[0] == pytest.approx(whole.scores[3], rel=1e-6)
@@ -415,20 +415,21 @@ class TestArtefact:
         model.save(str(tmp_path / "model"))
         assert ClaimsTreeAutoencoder.load(str(tmp_path / "model")).n_estimators == 2
 
-    def test_a_refused_folder_leaves_the_model_without_a_version(self, make_model, claims, tmp_path):
+    def test_a_folder_of_other_things_is_refused(self, make_model, claims, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
         model = make_model("xgboost", n_estimators=2)
         model.fit(claims, ["code"], ["amount"])
         with pytest.raises(InputError, match="not replaced"):
             model.save(tmp_path)
-        assert not hasattr(model, "model_version_")
 
-    def test_a_new_fit_forgets_the_version_of_the_old_one(self, make_model, claims, tmp_path):
+    def test_the_version_is_that_of_what_was_learned(self, make_model, claims, tmp_path):
         model = make_model("xgboost", n_estimators=2)
         model.fit(claims, ["code"], ["amount"])
+        first = model.model_version_
         model.save(tmp_path / "model")
+        assert ClaimsTreeAutoencoder.load(tmp_path / "model").model_version_ == first
         model.fit(claims.tail(500), ["code"], ["amount"])
-        assert not hasattr(model, "model_version_")
+        assert model.model_version_ != first
 
     def test_names_and_categories_in_any_script(self, make_model, model_type, tmp_path):
         data = pd.DataFrame({"код/1": ["é", "診断", ""] * 20, "..": np.arange(60.0) % 3})

@@ -187,8 +187,8 @@ class NumberEncoder:
         Training rows without a value.
     center, scale : float
         Median and a measure of spread: the asinh scale is ``asinh((x - center) / scale)``.
-    low, high : float
-        Smallest and largest training value.
+    starts, ends : tuple of float
+        Smallest and largest training value in each bin.
     tails : pair of float
         Mean distance beyond the first and the last edge, on the asinh scale.
     below : float
@@ -200,8 +200,8 @@ class NumberEncoder:
     missing: int
     center: float
     scale: float
-    low: float
-    high: float
+    starts: tuple[float, ...]
+    ends: tuple[float, ...]
     tails: tuple[float, float]
     below: float
 
@@ -211,19 +211,29 @@ class NumberEncoder:
         numbers = number_values(values)
         known = numbers[~np.isnan(numbers)]
         if not len(known):
-            return cls((), (0,), len(numbers), 0.0, 1.0, 0.0, 0.0, (1.0, 1.0), 0.0)
+            return cls((), (0,), len(numbers), 0.0, 1.0, (0.0,), (0.0,), (1.0, 1.0), 0.0)
         # An observed value as edge keeps atoms (zeros, whole numbers) together; the maximum would leave a bin empty.
         edges = np.unique(np.quantile(known, EDGE_PROBABILITIES, method="higher"))
         edges = edges[edges < known.max()]
-        counts = np.bincount(np.searchsorted(edges, known), minlength=len(edges) + 1)
+        bins = pd.Series(known).groupby(np.searchsorted(edges, known)).agg(["size", "min", "max"])
         center = float(np.median(known))
         spread = float(np.quantile(np.abs(known - center), 0.75)) or float(np.abs(known - center).mean()) or 1.0
         unfinished = cls(
-            tuple(edges.tolist()), tuple(counts.tolist()), int(np.isnan(numbers).sum()), center,
-            max(spread, SMALLEST_SCALE), float(known.min()), float(known.max()), (1.0, 1.0),
-            float((known < edges[0]).sum() / counts[0]) if len(edges) else 0.0,
+            tuple(edges.tolist()), tuple(bins["size"].tolist()), int(np.isnan(numbers).sum()), center,
+            max(spread, SMALLEST_SCALE), tuple(bins["min"].tolist()), tuple(bins["max"].tolist()), (1.0, 1.0),
+            float((known < edges[0]).sum() / bins["size"].iloc[0]) if len(edges) else 0.0,
         )  # fmt: skip
         return replace(unfinished, tails=unfinished._mean_excesses(known))
+
+    @property
+    def low(self) -> float:
+        """Smallest training value."""
+        return self.starts[0]
+
+    @property
+    def high(self) -> float:
+        """Largest training value."""
+        return self.ends[-1]
 
     @property
     def n_classes(self) -> int:
@@ -249,7 +259,8 @@ class NumberEncoder:
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
         """Return the ``level`` quantile of the predicted distributions, shape (n,).
 
-        Linear within a bin; ``probabilities`` has shape (n, n_classes), of which missing is left out.
+        Linear between the smallest and largest value of a bin, and whole where the training values are;
+        ``probabilities`` has shape (n, n_classes), of which missing is left out.
         """
         bins = probabilities[:, :-1]
         cumulated = np.cumsum(bins, axis=1)
@@ -257,9 +268,10 @@ class NumberEncoder:
         bin_of = np.minimum((cumulated < target[:, None]).sum(axis=1), bins.shape[1] - 1)
         rows = np.arange(len(bins))
         inside = (target - cumulated[rows, bin_of]) / np.maximum(bins[rows, bin_of], 1e-12) + 1
-        bounds = np.asarray([self.low, *self.edges, self.high])
-        quantile: Floats = bounds[bin_of] + np.clip(inside, 0, 1) * (bounds[bin_of + 1] - bounds[bin_of])
-        return quantile
+        starts, ends = np.asarray(self.starts), np.asarray(self.ends)
+        quantile: Floats = starts[bin_of] + np.clip(inside, 0, 1) * (ends - starts)[bin_of]
+        whole = all(bound.is_integer() for bound in (*self.starts, *self.ends))
+        return np.round(quantile) if whole else quantile
 
     def _excess(self, numbers: Floats) -> tuple[Floats, Floats]:
         """Return how far numbers lie below the first and above the last edge, on the asinh scale, or 0."""

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,37 +19,19 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
-from claims_fraud.autoencoder.encoding import (
-    CategoryEncoder,
-    Encoded,
-    Encoder,
-    Floats,
-    Ints,
-    NumberEncoder,
-    category_values,
-)
+from claims_fraud.autoencoder.checks import check_columns, check_context, check_parameters
+from claims_fraud.autoencoder.column_model import ColumnModel, Predictions, cross_fitted, in_batches
+from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, Ints, NumberEncoder
 from claims_fraud.autoencoder.explanation import Expectation, given_texts, reason_sentences
+from claims_fraud.autoencoder.folds import fold_numbers
 from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, content_hash, file_hash, read_model, write_model
-from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale, floored
-from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale
 
 logger = logging.getLogger(__name__)
 
-# Rows predicted at a time: bounds memory at some hundred MB.
-BATCH_ROWS = 100_000
 REASONS_GIVEN = 2
-LEAST_FEATURES = 2
-# Smallest and largest value of the parameters that are whole numbers; CatBoost grows trees no deeper than 16.
-WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
-    "n_folds": (2, None),
-    "n_estimators": (1, None),
-    "max_depth": (1, 16),
-    "max_classes": (2, None),
-    "seed": (0, 2**31 - 1),
-    "n_jobs": (-1, None),
-}
 
 
 @dataclass(frozen=True)
@@ -73,28 +54,6 @@ class Judgement:
     parts: pd.DataFrame
     by_rarity: npt.NDArray[np.bool_]
     expectations: dict[str, Expectation]
-
-
-@dataclass(frozen=True)
-class ColumnModel:
-    """A column's fitted booster and the classes it tells apart; None where there is but one, or nothing to go by."""
-
-    booster: Booster | None
-    observed: npt.NDArray[np.integer[Any]]
-
-    @classmethod
-    def fit(cls, model_type: ModelType, inputs: Matrix, classes: Any, settings: BoosterSettings) -> Self:
-        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
-        observed, target = np.unique(classes, return_inverse=True)
-        learnable = len(observed) > 1 and _varies(inputs)
-        return cls(BOOSTERS[model_type].fit(inputs, target, settings) if learnable else None, observed)
-
-    def predict(self, inputs: Matrix, marginal: Floats) -> Floats:
-        """Return floored probabilities of all classes, shape (n, k)."""
-        if self.booster is None:
-            shares = marginal[self.observed] / marginal[self.observed].sum()
-            return floored(np.tile(shares, (len(inputs), 1)), self.observed, marginal)
-        return floored(self.booster.predict(inputs), self.observed, marginal)
 
 
 class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
@@ -135,7 +94,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     training_judgement_ : Judgement
         Of the rows given to `fit`, by models that did not see them. Not saved.
     model_version_ : str
-        Hash of the artefact's content; set by `save` and `load`.
+        Hash of what the artefact holds: the same for the same data and parameters.
 
     Examples
     --------
@@ -211,12 +170,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         InputError
             If a parameter, a column or the number of rows or groups will not do.
         """
-        self._check_parameters()
-        self._check_columns(data, cat_features, num_features)
-        self._check_context(cat_features, num_features)
-        folds = _fold_numbers(groups, len(data), self.n_folds, self.seed)
-        # A version saved earlier is not of what is learned now.
-        self.__dict__.pop("model_version_", None)
+        check_parameters(self.get_params())
+        features = (*cat_features, *num_features)
+        check_columns(data, features)
+        check_context(self.context_features, features)
+        folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
             **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
@@ -228,16 +186,19 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         raw, expectations = {}, {}
         for number, name in enumerate(self.scored_features_, start=1):
             logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
-            others = self._without(name, inputs)
-            predict = self._cross_fit(name, others, encoded[name], folds)
-            raw[name], expectations[name] = self._judge_column(name, encoded[name], predict)
-            self.models_[name] = self._fit_model(others, encoded[name])
+            others, marginal = self._without(name, inputs), self.encoders_[name].marginal
+            fit = partial(self._fit_column, others, encoded[name].classes)
+            predictions = cross_fitted(fit, others, marginal, folds)
+            raw[name], expectations[name] = self._judge_column(name, encoded[name], predictions)
+            self.models_[name] = fit(np.ones(len(data), dtype=bool))
         self.column_scales_ = {
             name: ColumnScale.fit(raw[name], encoded[name], self.encoders_[name].marginal) for name in raw
         }
         self.score_scale_ = ScoreScale.fit(*self._both_parts(raw))
         self.training_judgement_ = self._combine(raw, expectations)
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
+        with tempfile.TemporaryDirectory() as scratch:
+            self.model_version_ = content_hash(self._content(self._write_columns(Path(scratch))))
         if log_mlflow:
             # The one tie to MLflow, made only where it is asked for.
             from claims_fraud.tracking.run_log import log_fit  # noqa: PLC0415
@@ -253,15 +214,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def judge(self, new_data: pd.DataFrame) -> Judgement:
         """Score rows and keep what was expected of them, for `reasons`."""
         check_is_fitted(self, "models_")
-        self._check_columns(new_data, self.cat_features_, self.num_features_)
+        check_columns(new_data, self.features_)
         encoded = self._encode(new_data)
         inputs = _inputs(encoded)
         raw, expectations = {}, {}
         for name, model in self.models_.items():
-            others = self._without(name, inputs)
-            marginal = self.encoders_[name].marginal
-            predict = _in_batches(others, partial(model.predict, marginal=marginal))
-            raw[name], expectations[name] = self._judge_column(name, encoded[name], predict)
+            predictions = in_batches(model, self._without(name, inputs), self.encoders_[name].marginal)
+            raw[name], expectations[name] = self._judge_column(name, encoded[name], predictions)
         return self._combine(raw, expectations)
 
     def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
@@ -295,19 +254,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return self.calibration_.percentile(fraud_scores)
 
     def save(self, folder: Path | str) -> None:
-        """Write the model to a missing, empty or earlier model folder, whole or not at all; sets `model_version_`."""
+        """Write the model to a missing, empty or earlier model folder, whole or not at all."""
         check_is_fitted(self, "models_")
-        target = Path(folder)
         with tempfile.TemporaryDirectory() as scratch:
-            files = {}
-            for number, model in enumerate(self.models_.values()):
-                if model.booster is not None:
-                    file = f"{number:03d}{model.booster.suffix}"
-                    model.booster.save(Path(scratch) / file)
-                    files[f"{COLUMN_FOLDER}/{file}"] = Path(scratch) / file
-            content = self._content({name: file_hash(path) for name, path in files.items()})
-            write_model(target, content, files)
-            self.model_version_ = content_hash(content)
+            files = self._write_columns(Path(scratch))
+            write_model(Path(folder), self._content(files), files)
 
     @classmethod
     def load(cls, folder: Path | str, n_jobs: int = -1) -> Self:
@@ -334,88 +285,38 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return model
 
     @property
+    def features_(self) -> tuple[str, ...]:
+        """Columns seen in `fit`, in the order of the models' inputs."""
+        return self.cat_features_ + self.num_features_
+
+    @property
     def scored_features_(self) -> tuple[str, ...]:
         """Columns that add to the score."""
-        return tuple(name for name in self.cat_features_ + self.num_features_ if name not in self.context_features)
+        return tuple(name for name in self.features_ if name not in self.context_features)
 
     @property
     def given_(self) -> dict[str, list[str]]:
         """For each scored column, the columns that its model leans on most."""
-        every = self.cat_features_ + self.num_features_
         given = {}
         for name, model in self.models_.items():
-            others = [other for other in every if other != name]
+            others = [other for other in self.features_ if other != name]
             weights = model.booster.importance() if model.booster else np.zeros(len(others))
             order = np.argsort(-weights, kind="stable")[:REASONS_GIVEN]
             given[name] = [others[position] for position in order if weights[position] > 0]
         return given
 
-    def _check_parameters(self) -> None:
-        if self.model_type not in BOOSTERS:
-            raise InputError(
-                f"model_type is {self.model_type!r}; allowed are {listed(BOOSTERS)}."
-                f"{nearest(str(self.model_type), BOOSTERS)}"
-            )
-        for name, (least, most) in WHOLE_NUMBERS.items():
-            _check_whole_number(name, getattr(self, name), least, most)
-        if self.n_jobs == 0:
-            raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
-        rate: Any = self.learning_rate
-        if not isinstance(rate, Real) or not 0 < float(rate) <= 1:
-            raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
-
-    def _check_columns(self, data: pd.DataFrame, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
-        wanted = [*cat_features, *num_features]
-        missing = [name for name in wanted if name not in data]
-        if missing:
-            raise InputError(
-                f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
-                f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
-            )
-        if len(wanted) < LEAST_FEATURES or len(set(wanted)) < len(wanted):
-            raise InputError(f"features are {listed(wanted) or 'none'}; name at least two, each once.")
-        odd = [name for name in wanted if not isinstance(name, str) or list(data.columns).count(name) > 1]
-        if odd:
-            raise InputError(
-                f"features {listed(map(repr, odd))}: a feature's name must be text, and no other column may have it. "
-                "Rename the columns."
-            )
-
-    def _check_context(self, cat_features: Sequence[str], num_features: Sequence[str]) -> None:
-        wanted = [*cat_features, *num_features]
-        unknown = [name for name in self.context_features if name not in wanted]
-        if unknown:
-            raise InputError(
-                f"context_features (a list of names) has {listed(map(repr, unknown))}, which is no feature; features "
-                f"are {listed(wanted, 40)}.{nearest(str(unknown[0]), wanted)}"
-            )
-        if not set(wanted) - set(self.context_features):
-            raise InputError("every feature is a context feature; leave at least one to be scored.")
-
     def _encode(self, data: pd.DataFrame) -> dict[str, Encoded]:
         return {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
 
     def _without(self, name: str, inputs: Matrix) -> Matrix:
-        return np.delete(inputs, (self.cat_features_ + self.num_features_).index(name), axis=1)
+        return np.delete(inputs, self.features_.index(name), axis=1)
 
-    def _settings(self) -> BoosterSettings:
-        return BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
+    def _fit_column(self, inputs: Matrix, classes: Ints, rows: npt.NDArray[np.bool_]) -> ColumnModel:
+        """Fit a column's model on the chosen rows (a boolean mask)."""
+        settings = BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
+        return ColumnModel.fit(self.model_type, inputs[rows], classes[rows], settings)
 
-    def _fit_model(self, inputs: Matrix, encoded: Encoded) -> ColumnModel:
-        return ColumnModel.fit(self.model_type, inputs, encoded.classes, self._settings())
-
-    def _cross_fit(
-        self, name: str, inputs: Matrix, encoded: Encoded, folds: Ints
-    ) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
-        """Yield for each fold its rows and their probabilities by a model of the other folds."""
-        for fold in range(self.n_folds):
-            inside = folds == fold
-            model = self._fit_model(inputs[~inside], encoded.rows(~inside))
-            yield inside, model.predict(inputs[inside], self.encoders_[name].marginal)
-
-    def _judge_column(
-        self, name: str, encoded: Encoded, predictions: Iterator[tuple[npt.NDArray[np.bool_], Floats]]
-    ) -> tuple[RawSurprise, Expectation]:
+    def _judge_column(self, name: str, encoded: Encoded, predictions: Predictions) -> tuple[RawSurprise, Expectation]:
         """Return a column's surprise and expectation from predictions for disjoint sets of rows."""
         rows = len(encoded.classes)
         observed, expected = np.zeros(rows), np.zeros(rows)
@@ -435,13 +336,21 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 
     def _combine(self, raw: dict[str, RawSurprise], expectations: dict[str, Expectation]) -> Judgement:
         parts, by_rarity = self.score_scale_.combine(*self._both_parts(raw))
-        errors = pd.DataFrame(parts, columns=list(raw)).reindex(
-            columns=[*self.cat_features_, *self.num_features_], fill_value=0.0
-        )
+        errors = pd.DataFrame(parts, columns=list(raw)).reindex(columns=list(self.features_), fill_value=0.0)
         return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations)
 
-    def _content(self, files: dict[str, str]) -> dict[str, Any]:
-        """Return what model.json says; ``files`` gives each column file its hash."""
+    def _write_columns(self, folder: Path) -> dict[str, Path]:
+        """Write the columns' boosters into the folder; return their names in the artefact and where they are."""
+        files = {}
+        for number, model in enumerate(self.models_.values()):
+            if model.booster is not None:
+                path = folder / f"{number:03d}{model.booster.suffix}"
+                model.booster.save(path)
+                files[f"{COLUMN_FOLDER}/{path.name}"] = path
+        return files
+
+    def _content(self, files: dict[str, Path]) -> dict[str, Any]:
+        """Return what model.json says of the model and its column files."""
         names = {int(Path(file).stem): file for file in files}
         parameters = {name: _plain(value) for name, value in self.get_params().items() if name != "n_jobs"}
         return {
@@ -456,15 +365,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                 name: {"file": names.get(number), "observed": model.observed.tolist()}
                 for number, (name, model) in enumerate(self.models_.items())
             },
-            "files": files,
+            "files": {name: file_hash(path) for name, path in files.items()},
         }
-
-
-def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
-        limit = "" if most is None else f" and at most {most:,}"
-        raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}{limit}.")
 
 
 def _plain(value: Any) -> Any:
@@ -472,44 +374,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _varies(inputs: Matrix) -> bool:
-    """Return whether any input tells rows apart (CatBoost refuses to fit where none does)."""
-    first = inputs[:1]
-    return bool(np.any((inputs != first) & ~(np.isnan(inputs) & np.isnan(first))))
-
-
-def _group_codes(groups: pd.Series | None, rows: int) -> Ints:
-    """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
-    if groups is None:
-        return np.arange(rows)
-    if len(groups) != rows:
-        raise InputError(f"groups has {len(groups):,} values for {rows:,} rows; give one a row, in the rows' order.")
-    codes, unique = pd.factorize(category_values(pd.Series(groups)), sort=True, use_na_sentinel=True)
-    return np.unique(np.where(codes < 0, len(unique) + np.arange(rows), codes), return_inverse=True)[1]
-
-
-def _fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -> Ints:
-    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it."""
-    codes = _group_codes(groups, rows)
-    n_groups = int(codes.max()) + 1 if rows else 0
-    if n_groups < n_folds:
-        raise InputError(
-            f"{n_folds} folds need at least {n_folds} rows and groups, found {rows:,} rows in {n_groups:,} groups. "
-            "Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
-        )
-    return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[codes]
-
-
 def _inputs(encoded: dict[str, Encoded]) -> Matrix:
     return np.column_stack([column.inputs for column in encoded.values()])
-
-
-def _in_batches(inputs: Matrix, predict: Callable[[Matrix], Floats]) -> Iterator[tuple[npt.NDArray[np.bool_], Floats]]:
-    """Yield the rows of each batch and their predicted probabilities."""
-    for start in range(0, len(inputs), BATCH_ROWS):
-        rows = np.zeros(len(inputs), dtype=bool)
-        rows[start : start + BATCH_ROWS] = True
-        yield rows, predict(inputs[rows])
 
 
 def _from_json(kind: type[Any], fields: dict[str, Any]) -> Any:

@@ -25,8 +25,8 @@ def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims"
     Parameters
     ----------
     path : path
-        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over, and
-        a folder named ``key=value`` gives its rows a column.
+        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over,
+        and a folder named ``key=value`` gives its rows a column.
     separator : str
         Delimiter of a CSV.
     name : str
@@ -54,8 +54,8 @@ def _data_files(path: Path, name: str) -> list[Path]:
         )
     if (path / "_delta_log").exists():
         raise InputError(
-            f"{name}: {path} is a Delta table, whose folder also holds rows that were deleted. Export it to parquet, or "
-            "read it as a table with --env=databricks."
+            f"{name}: {path} is a Delta table, whose folder also holds rows that were deleted. Export it to parquet, "
+            "or read it as a table with --env=databricks."
         )
     if path.is_file():
         files = [path]

@@ -53,7 +53,7 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         if self._optional:
             return None
         raise InputError(
-            f"{self._path} does not exist yet. Make it with `kedro run --pipelines={self._made_by}` (and the same --env)."
+            f"{self._path} does not exist yet. Make it with `kedro run --pipelines={self._made_by}` (same --env)."
         )
 
     def save(self, data: Any) -> None:

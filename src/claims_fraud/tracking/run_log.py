@@ -5,26 +5,31 @@ kedro-mlflow opens and closes the run of a pipeline; this only adds to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
 
 
 def log_parameters(parameters: Mapping[str, Any]) -> None:
-    """Log nested parameters as ``training.n_folds`` and so on, to the active run."""
-    mlflow.log_params(dict(flattened(parameters)))
+    """Log nested parameters as ``training.n_folds`` and so on, to the active run; without one, nowhere."""
+    if active_run_id():
+        named = {_key(name): str(value)[:MAX_PARAM_VAL_LENGTH] for name, value in flattened(parameters)}
+        mlflow.log_params(named)
 
 
 def log_metrics(metrics: Mapping[str, Any]) -> None:
-    """Log the numbers among nested metrics as ``labelled.auroc`` and so on, to the active run."""
-    numbers = {name: float(value) for name, value in flattened(metrics) if isinstance(value, int | float)}
-    mlflow.log_metrics(numbers)
+    """Log the numbers among nested metrics as ``labelled.auroc`` and so on, to the active run; without one, nowhere."""
+    if active_run_id():
+        numbers = {_key(name): float(value) for name, value in flattened(metrics) if isinstance(value, int | float)}
+        mlflow.log_metrics(numbers)
 
 
 def active_run_id() -> str | None:
@@ -57,3 +62,8 @@ def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _key(name: str) -> str:
+    """Return a name that MLflow takes: columns and kinds of fraud are named by users."""
+    return re.sub(r"[^\w.\- ]", "_", name)[:MAX_ENTITY_KEY_LENGTH]

@@ -19,7 +19,7 @@ def score_features(
     scoring: ScoringParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `fraud_scores` of all features, twice: for the table of today and for that of the model type."""
-    check_model_fits(autoencoder, columns)
+    check_model_fits(autoencoder, columns, training_scores)
     scored = frames.map_batches(
         features, lambda batch: score_claims(batch, autoencoder, training_scores, columns, scoring)
     )

@@ -16,7 +16,9 @@ from claims_fraud.parameters import TrainingParameters
 from claims_fraud.scores import training_score_table
 
 
-def sample_training_claims(features_train: pd.DataFrame, columns: Columns, training: TrainingParameters) -> pd.DataFrame:
+def sample_training_claims(
+    features_train: pd.DataFrame, columns: Columns, training: TrainingParameters
+) -> pd.DataFrame:
     """Return the claims to learn from, at most `max_training_rows`, sorted by claim id."""
     return frames.sample(features_train, training.max_training_rows, columns.claim_id, training.seed)
 
@@ -46,8 +48,8 @@ def measure_training(
     training: TrainingParameters,
 ) -> dict[str, Any]:
     """Return metrics of the cross-fitted scores; labels are read only if `evaluate_labels` is set."""
-    scores = training_scores["fraud_score"].to_numpy()
-    metrics: dict[str, Any] = {"model_type": training.model_type, "n": len(scores), **score_summary(scores)}
+    summary = score_summary(training_scores["fraud_score"].to_numpy())
+    metrics: dict[str, Any] = {"model_type": training.model_type, "n": len(training_scores), **summary}
     if not training.evaluate_labels:
         return metrics
     labels = _labels(features_train, load_labels, columns)
@@ -57,8 +59,7 @@ def measure_training(
             f"claim_labels share no {columns.claim_id} with the training claims. Give the labels of these claims, or "
             "set training.evaluate_labels: false."
         )
-    kinds = labelled["fraud_kind"] if "fraud_kind" in labelled else None
-    found = evaluate(labelled["fraud_score"].to_numpy(), labelled["is_fraud"].to_numpy(), kinds)
+    found = evaluate(labelled["fraud_score"].to_numpy(), labelled["is_fraud"].to_numpy(), labelled.get("fraud_kind"))
     return {**metrics, "labelled": found}
 
 
@@ -78,8 +79,8 @@ def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingP
             continue
         what = "is empty" if pd.isna(values[0]) else f"has the single value {values[0]!r}"
         raise InputError(
-            f"column {name!r} {what} in all {len(claims):,} claims to learn from, so it can tell nothing. Remove it from "
-            "`columns:` of parameters.yml (and from protected), or correct the claims."
+            f"column {name!r} {what} in all {len(claims):,} claims to learn from, so it can tell nothing. Remove it "
+            "from `columns:` of parameters.yml (and from protected), or correct the claims."
         )
 
 

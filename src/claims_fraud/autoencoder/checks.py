@@ -1,0 +1,75 @@
+"""What the estimator is given, checked at the door: parameters, columns, context features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import pandas as pd
+
+from claims_fraud.autoencoder.boosters import BOOSTERS
+from claims_fraud.errors import InputError, listed, nearest
+
+LEAST_FEATURES = 2
+# Smallest and largest value of the parameters that are whole numbers; CatBoost grows trees no deeper than 16.
+WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
+    "n_folds": (2, None),
+    "n_estimators": (1, None),
+    "max_depth": (1, 16),
+    "max_classes": (2, None),
+    "seed": (0, 2**31 - 1),
+    "n_jobs": (-1, None),
+}
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Raise InputError if one of the estimator's parameters has a value that is not allowed."""
+    model_type, rate = parameters["model_type"], parameters["learning_rate"]
+    if model_type not in BOOSTERS:
+        raise InputError(
+            f"model_type is {model_type!r}; allowed are {listed(BOOSTERS)}.{nearest(str(model_type), BOOSTERS)}"
+        )
+    for name, (least, most) in WHOLE_NUMBERS.items():
+        _check_whole_number(name, parameters[name], least, most)
+    if parameters["n_jobs"] == 0:
+        raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
+    if not isinstance(rate, Real) or not 0 < float(rate) <= 1:
+        raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
+
+
+def check_columns(data: pd.DataFrame, features: Sequence[str]) -> None:
+    """Raise InputError unless the data has every feature once, under a name that is text, and two of them at least."""
+    missing = [name for name in features if name not in data]
+    if missing:
+        raise InputError(
+            f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
+            f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
+        )
+    if len(features) < LEAST_FEATURES or len(set(features)) < len(features):
+        raise InputError(f"features are {listed(features) or 'none'}; name at least two, each once.")
+    odd = [name for name in features if not isinstance(name, str) or list(data.columns).count(name) > 1]
+    if odd:
+        raise InputError(
+            f"features {listed(map(repr, odd))}: a feature's name must be text, and no other column may have it. "
+            "Rename the columns."
+        )
+
+
+def check_context(context_features: Sequence[str], features: Sequence[str]) -> None:
+    """Raise InputError if a context feature is no feature, or nothing is left to be scored."""
+    unknown = [name for name in context_features if name not in features]
+    if unknown:
+        raise InputError(
+            f"context_features (a list of names) has {listed(map(repr, unknown))}, which is no feature; features "
+            f"are {listed(features, 40)}.{nearest(str(unknown[0]), features)}"
+        )
+    if not set(features) - set(context_features):
+        raise InputError("every feature is a context feature; leave at least one to be scored.")
+
+
+def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        limit = "" if most is None else f" and at most {most:,}"
+        raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}{limit}.")

@@ -1,0 +1,68 @@
+"""One column's model: predicts the probabilities of its classes from the other columns.
+
+Not for what the classes mean: see ``encoding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.surprise import floored
+
+# Rows predicted at a time: bounds memory at some hundred MB.
+BATCH_ROWS = 100_000
+
+# Disjoint sets of rows (boolean masks) and the probabilities predicted for them.
+Predictions = Iterator[tuple[npt.NDArray[np.bool_], Floats]]
+
+
+@dataclass(frozen=True)
+class ColumnModel:
+    """A column's fitted booster and the classes it tells apart; None where there is but one, or nothing to go by."""
+
+    booster: Booster | None
+    observed: npt.NDArray[np.integer[Any]]
+
+    @classmethod
+    def fit(cls, model_type: ModelType, inputs: Matrix, classes: Any, settings: BoosterSettings) -> Self:
+        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
+        observed, target = np.unique(classes, return_inverse=True)
+        learnable = len(observed) > 1 and _varies(inputs)
+        return cls(BOOSTERS[model_type].fit(inputs, target, settings) if learnable else None, observed)
+
+    def predict(self, inputs: Matrix, marginal: Floats) -> Floats:
+        """Return floored probabilities of all classes, shape (n, k)."""
+        if self.booster is None:
+            shares = marginal[self.observed] / marginal[self.observed].sum()
+            return floored(np.tile(shares, (len(inputs), 1)), self.observed, marginal)
+        return floored(self.booster.predict(inputs), self.observed, marginal)
+
+
+def cross_fitted(
+    fit: Callable[[npt.NDArray[np.bool_]], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints
+) -> Predictions:
+    """Yield the rows of each fold and their probabilities by a model that ``fit`` made of the other folds' rows."""
+    for fold in np.unique(folds):
+        inside = folds == fold
+        yield inside, fit(~inside).predict(inputs[inside], marginal)
+
+
+def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats) -> Predictions:
+    """Yield the rows of each batch and their probabilities by the model."""
+    for start in range(0, len(inputs), BATCH_ROWS):
+        rows = np.zeros(len(inputs), dtype=bool)
+        rows[start : start + BATCH_ROWS] = True
+        yield rows, model.predict(inputs[rows], marginal)
+
+
+def _varies(inputs: Matrix) -> bool:
+    """Return whether any input tells rows apart (CatBoost refuses to fit where none does)."""
+    first = inputs[:1]
+    return bool(np.any((inputs != first) & ~(np.isnan(inputs) & np.isnan(first))))

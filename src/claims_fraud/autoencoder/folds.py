@@ -1,0 +1,34 @@
+"""Folds of cross-fitting: which rows are scored by models that did not see them.
+
+Not for train, validation and test: see `claims_fraud.claims.splits`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from claims_fraud.autoencoder.encoding import Ints, category_values
+from claims_fraud.errors import InputError
+
+
+def _group_codes(groups: pd.Series | None, rows: int) -> Ints:
+    """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
+    if groups is None:
+        return np.arange(rows)
+    if len(groups) != rows:
+        raise InputError(f"groups has {len(groups):,} values for {rows:,} rows; give one a row, in the rows' order.")
+    codes, unique = pd.factorize(category_values(pd.Series(groups)), sort=True, use_na_sentinel=True)
+    return np.unique(np.where(codes < 0, len(unique) + np.arange(rows), codes), return_inverse=True)[1]
+
+
+def fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -> Ints:
+    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it."""
+    codes = _group_codes(groups, rows)
+    n_groups = int(codes.max()) + 1 if rows else 0
+    if n_groups < n_folds:
+        raise InputError(
+            f"{n_folds} folds need at least {n_folds} rows and groups, found {rows:,} rows in {n_groups:,} groups. "
+            "Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
+        )
+    return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[codes]

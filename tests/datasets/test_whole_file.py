@@ -1,0 +1,114 @@
+"""Files are written whole or not at all, and a missing one says which command makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import AbstractDataset, DatasetError
+
+from claims_fraud.datasets import WholeFileDataset
+from claims_fraud.errors import InputError
+
+CLAIMS = pd.DataFrame({"claim_id": ["a", "b"], "amount": [1.5, None]})
+
+
+class HalfwayDataset(AbstractDataset[str, str]):
+    """Fails after it has written half."""
+
+    def __init__(self, filepath: str) -> None:
+        self._path = Path(filepath)
+
+    def load(self) -> str:
+        return self._path.read_text()
+
+    def save(self, data: str) -> None:
+        self._path.write_text(data[: len(data) // 2])
+        raise OSError("no space left on device")
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    return tmp_path / "shelf"
+
+
+def parquet(shelf: Path, **options: Any) -> WholeFileDataset:
+    definition = {"type": "pandas.ParquetDataset"}
+    return WholeFileDataset(filepath=str(shelf / "scores.parquet"), dataset=definition, made_by="scoring", **options)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_saved_is_loaded_and_nothing_else_is_left(shelf):
+    dataset = parquet(shelf)
+    dataset.save(CLAIMS)
+    pd.testing.assert_frame_equal(dataset.load(), CLAIMS)
+    assert names(shelf) == ["scores.parquet"]
+
+
+def test_a_later_save_replaces_the_earlier(shelf):
+    dataset = parquet(shelf)
+    dataset.save(CLAIMS)
+    dataset.save(CLAIMS.head(1))
+    assert dataset.load()["claim_id"].tolist() == ["a"]
+    assert names(shelf) == ["scores.parquet"]
+
+
+def test_options_of_the_wrapped_dataset_hold(shelf):
+    definition = {"type": "pandas.CSVDataset", "save_args": {"index": False, "sep": ";"}}
+    dataset = WholeFileDataset(filepath=str(shelf / "top.csv"), dataset=definition, made_by="scoring")
+    dataset.save(pd.DataFrame({"rank": [1], "name": ["Zoë"]}))
+    assert (shelf / "top.csv").read_text(encoding="utf-8") == "rank;name\n1;Zoë\n"
+
+
+@pytest.mark.parametrize("earlier", [None, "the earlier file"])
+def test_a_save_that_fails_halfway_leaves_what_was_there(shelf, earlier):
+    shelf.mkdir()
+    if earlier:
+        (shelf / "report.txt").write_text(earlier)
+    dataset = WholeFileDataset(filepath=str(shelf / "report.txt"), dataset={"type": HalfwayDataset}, made_by="scoring")
+    with pytest.raises(DatasetError, match="no space left on device"):
+        dataset.save("a much longer newer file")
+    assert names(shelf) == (["report.txt"] if earlier else [])
+    assert not earlier or (shelf / "report.txt").read_text() == earlier
+
+
+def test_a_frame_that_parquet_cannot_hold_leaves_the_earlier_file(shelf):
+    dataset = parquet(shelf)
+    dataset.save(CLAIMS)
+    with pytest.raises(DatasetError):
+        dataset.save(CLAIMS.assign(amount=[1.5, object()]))
+    pd.testing.assert_frame_equal(dataset.load(), CLAIMS)
+    assert names(shelf) == ["scores.parquet"]
+
+
+def test_a_missing_file_says_which_command_makes_it(shelf):
+    with pytest.raises(DatasetError) as raised:
+        parquet(shelf).load()
+    cause = raised.value.__cause__
+    assert isinstance(cause, InputError)
+    assert str(cause).removeprefix(str(shelf)) == (
+        "/scores.parquet does not exist yet. Make it with `kedro run --pipelines=scoring` (and the same --env)."
+    )
+
+
+def test_a_missing_file_that_is_optional_loads_as_none(shelf):
+    dataset = parquet(shelf, optional=True)
+    assert dataset.load() is None
+    dataset.save(CLAIMS)
+    assert len(dataset.load()) == 2
+
+
+def test_exists_and_describes_itself(shelf):
+    dataset = parquet(shelf)
+    assert not dataset.exists()
+    dataset.save(CLAIMS)
+    assert dataset.exists()
+    assert str(shelf / "scores.parquet") in str(dataset)

@@ -1,0 +1,235 @@
+"""The documentation is held to the code: links, commands, outputs, and every parameter.
+
+docs/reference/parameters.md is made from the parameter models; after a change, UPDATE_DOCS=1 writes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from claims_fraud.claims import Columns
+from claims_fraud.cli import jobs
+from claims_fraud.parameters import Parameters
+from claims_fraud.pipeline_registry import register_pipelines
+from claims_fraud.schemas import FraudScores
+from claims_fraud.settings import CONFIG_LOADER_ARGS
+from support import REPOSITORY, Project
+
+PARAMETERS_PAGE = REPOSITORY / "docs" / "reference" / "parameters.md"
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+PAGES += sorted((REPOSITORY / "docs").rglob("*.md"))
+PIPELINES = register_pipelines()
+# Neither is a parameter of a node: the catalog reads them.
+RUN_SETTINGS = {
+    "model_type": "Boosting library, in every path of what depends on it; `training.model_type` goes before it.",
+    "csv_separator": "Delimiter of CSV files.",
+    "tracking_uri": "Where MLflow records runs; `${project_root:}` is the project's folder.",
+    "data_root": "Folder of everything the pipelines write.",
+    "raw_claims": "Claims to ingest: a parquet or CSV file, or a folder of them.",
+    "claim_labels": "Known outcomes, read only with `training.evaluate_labels`.",
+    "new_claims": "Claims to score with the stored model.",
+}
+BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def page_id(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def everything_shown(pattern: str) -> Iterator[tuple[str, str]]:
+    """Yield what a pattern finds in any page, with the page."""
+    for page in PAGES:
+        for found in re.findall(pattern, page.read_text(encoding="utf-8"), re.MULTILINE):
+            yield page_id(page), found
+
+
+def unknown(pattern: str, known: Any) -> list[tuple[str, str]]:
+    """Return the names found that do not exist; a comma separates several."""
+    return [(page, name) for page, names in everything_shown(pattern) for name in names.split(",") if name not in known]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    relative = [link for link in links if "://" not in link]
+    assert [link for link in relative if not (page.parent / link).exists()] == []
+
+
+class TestCommandsExist:
+    def test_make_targets(self) -> None:
+        makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+        assert unknown(r"(?:`|^)make ([a-z][a-z-]*)", re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)) == []
+
+    def test_subcommands(self) -> None:
+        assert unknown(r"(?:`|^|/)claims-fraud-jobs ([a-z][a-z-]*)", jobs.commands) == []
+
+    @pytest.mark.parametrize(
+        ("option", "known"),
+        [
+            ("pipelines", set(PIPELINES)),
+            ("tags", {tag for pipeline in PIPELINES.values() for node in pipeline.nodes for tag in node.tags}),
+            ("(?:from-|to-)?nodes", {node.name for pipeline in PIPELINES.values() for node in pipeline.nodes}),
+            ("(?:from-inputs|to-outputs)", {name for pipeline in PIPELINES.values() for name in pipeline.datasets()}),
+        ],
+        ids=["pipelines", "tags", "nodes", "datasets"],
+    )
+    def test_options(self, option: str, known: set[str]) -> None:
+        assert unknown(rf"--{option}=([\w,]+)", known) == []
+
+    def test_parameters_given_for_one_run(self) -> None:
+        shown = everything_shown(r"--params=([^\s`'\"]*)")
+        keys = [(page, given.partition("=")[0]) for page, every in shown for given in every.split(",") if "=" in given]
+        wrong = [(page, key) for page, key in keys if key not in RUN_SETTINGS and not is_parameter(key)]
+        # What docs/errors.md shows is mistakes.
+        assert [found for found in wrong if found[0] != "docs/errors.md"] == []
+
+
+def is_parameter(key: str) -> bool:
+    return key in {name for prefix, model in parameter_groups() for name in named(prefix, model)}
+
+
+def test_python_in_the_readme_runs(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    exec(example, {})  # noqa: S102 - the project's own text
+    reason = capsys.readouterr().out.splitlines()[-1]
+    assert reason.split()[0] in Columns().features
+
+
+class TestOutputsAreListed:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    outputs_page = (REPOSITORY / "docs" / "reference" / "outputs.md").read_text(encoding="utf-8")
+    loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    catalog = loader["catalog"]
+    outputs = sorted({name for pipeline in PIPELINES.values() for name in pipeline.all_outputs()} & set(catalog))
+
+    @pytest.mark.parametrize("name", outputs)
+    def test_in_the_readme(self, name: str) -> None:
+        path = self.catalog[name]["filepath"]
+        assert re.search(rf"^\| `{name}` \| `{re.escape(path)}/?` \|", self.readme, re.MULTILINE)
+
+    @pytest.mark.parametrize("name", outputs)
+    def test_in_the_reference(self, name: str) -> None:
+        assert f"`{name}`" in self.outputs_page
+
+    def test_every_column_of_fraud_scores(self) -> None:
+        fixed = [name for name in FraudScores.to_schema().columns if not name.startswith("^")]
+        assert [name for name in fixed if f"`{name}`" not in self.outputs_page] == []
+
+
+class TestParameters:
+    def test_page_is_that_of_the_models(self) -> None:
+        page = parameters_page()
+        if os.environ.get("UPDATE_DOCS"):
+            PARAMETERS_PAGE.write_text(page, encoding="utf-8")
+        assert PARAMETERS_PAGE.read_text(encoding="utf-8") == page
+
+    def test_base_says_the_defaults(self) -> None:
+        loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="local", **CONFIG_LOADER_ARGS)
+        given = loader["parameters"]
+        silent = {"as_of": given["as_of"], "scoring": {"scored_at": given["scoring"]["scored_at"]}}
+        defaults = Parameters.model_validate({"columns": {}, "data_ingestion": {}, "training": {}, **silent})
+        assert Parameters.model_validate(given) == defaults
+
+    def test_every_setting_of_a_run_is_described(self) -> None:
+        assert set(run_settings()) == set(RUN_SETTINGS)
+
+
+def parameters_page() -> str:
+    parts = [
+        "# Parameters\n",
+        "Made from the parameter models in `claims_fraud.parameters` and `claims_fraud.claims`. Every parameter is in "
+        "`conf/base/parameters*.yml`; an environment (`conf/<environment>/parameters.yml`) says only what differs, and "
+        "`--params` changes one run: `kedro run --params=training.n_folds=5,scoring.top_k=50`. All are checked before "
+        "anything runs; an unknown key, a wrong type or a value out of range ends the run and names the key (see "
+        "[errors](../errors.md)).\n",
+    ]
+    for prefix, model in parameter_groups():
+        title, about = prefix or "General", (model.__doc__ or "").strip().split("\n\n")[0]
+        parts += [f"## {title}\n", f"{' '.join(about.split())}\n", *table(prefix, model)]
+    parts += [
+        "## Settings of a run\n",
+        "These are read by the catalog, not by the pipelines; `conf/base/globals.yml` and "
+        "`conf/<environment>/globals.yml` set them, and `--params=raw_claims=PATH` changes one for one run.\n",
+        "| Setting | Default | What it is |\n|---|---|---|",
+        *(f"| `{name}` | `{value}` | {RUN_SETTINGS[name]} |" for name, value in run_settings().items()),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def parameter_groups() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield the prefix of each group of parameters and its model, that of the ones without prefix first."""
+    yield "", Parameters
+    for name, field in Parameters.model_fields.items():
+        if is_group(field):
+            yield name, field.annotation  # type: ignore[misc]
+
+
+def is_group(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def named(prefix: str, model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a group's own parameters by their full name."""
+    fields = {name: field for name, field in model.model_fields.items() if not is_group(field)}
+    return {f"{prefix}.{name}" if prefix else name: field for name, field in fields.items()}
+
+
+def table(prefix: str, model: type[BaseModel]) -> list[str]:
+    lines = ["| Parameter | Type | Default | Range | What it is |", "|---|---|---|---|---|"]
+    for name, field in named(prefix, model).items():
+        cells = (f"`{name}`", type_text(field.annotation), default_text(field), range_text(field), field.description)
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def type_text(annotation: Any) -> str:
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    if NoneType in get_args(annotation):
+        return f"{type_text(Union[tuple(kinds)])} or null"  # noqa: UP007 - built, not written
+    if get_origin(annotation) is Literal:
+        return "choice"
+    if get_origin(annotation) is tuple:
+        return "list of names"
+    if get_origin(annotation) is dict:
+        return "list of names, or of `name: treatment`"
+    return TYPES.get(annotation, {"date": "date", "datetime": "date and time"}.get(annotation.__name__, ""))
+
+
+def default_text(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "today, in UTC"
+    value = field.default
+    if isinstance(value, dict):
+        return ", ".join(f"`{name}: {treatment}`" for name, treatment in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(f"`{name}`" for name in value) or "`[]`"
+    return f"`{str(yaml.safe_dump(value)).partition(chr(10))[0]}`"
+
+
+def range_text(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
+    every = [(sign, getattr(bound, name, None)) for bound in field.metadata for name, sign in BOUNDS.items()]
+    return ", ".join(f"{sign} {value:,}" for sign, value in every if value is not None)
+
+
+def run_settings() -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for environment in ("base", "local"):
+        path = REPOSITORY / "conf" / environment / "globals.yml"
+        settings |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    return settings

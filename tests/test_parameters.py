@@ -1,0 +1,121 @@
+"""Parameters are typed, and a mistake in them is named with what is allowed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from pydantic import ValidationError
+
+from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.errors import InputError
+from claims_fraud.parameters import Parameters, ScoringParameters, TrainingParameters, check_parameters
+from claims_fraud.settings import CONFIG_LOADER_ARGS
+from support import REPOSITORY
+
+RUN_SETTINGS = ("model_type", "raw_claims")
+LEAST = {
+    "as_of": "2026-06-30",
+    "columns": {},
+    "data_ingestion": {},
+    "training": {},
+    "scoring": {"scored_at": "2026-06-30"},
+}
+
+
+def given(**changes: Any) -> dict[str, Any]:
+    return {**LEAST, **changes}
+
+
+def message(**changes: Any) -> str:
+    with pytest.raises(InputError) as raised:
+        check_parameters(given(**changes), RUN_SETTINGS)
+    return str(raised.value)
+
+
+class TestValidParameters:
+    def test_are_brought_to_their_types(self):
+        parameters = check_parameters(given(scoring={"scored_at": "2026-06-30T12:30:00", "top_k": 5}), RUN_SETTINGS)
+        assert parameters.as_of == date(2026, 6, 30)
+        assert parameters.scoring.scored_at == datetime(2026, 6, 30, 12, 30)
+        assert parameters.scoring.top_k == 5
+        assert parameters.columns == Columns()
+
+    def test_settings_of_a_run_are_not_parameters(self):
+        parameters = check_parameters(given(raw_claims="claims.csv", model_type="xgboost"), RUN_SETTINGS)
+        assert parameters.training.model_type == "catboost"
+
+    def test_cannot_be_changed(self):
+        parameters = check_parameters(LEAST, RUN_SETTINGS)
+        with pytest.raises(ValidationError, match="frozen"):
+            parameters.training.n_folds = 7
+
+    def test_defaults_are_those_of_the_configuration(self):
+        loader = OmegaConfigLoader(
+            str(REPOSITORY / "conf"), env="local", runtime_params={"as_of": "2026-06-30"}, **CONFIG_LOADER_ARGS
+        )
+        configured = Parameters.model_validate(loader["parameters"])
+        assert configured.columns == Columns()
+        assert configured.data_ingestion == IngestionParameters()
+        assert configured.training == TrainingParameters()
+        assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
+
+    def test_every_field_says_what_it_is(self):
+        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters)
+        silent = [name for model in models for name, field in model.model_fields.items() if not field.description]
+        assert silent == []
+
+
+class TestMistakes:
+    def test_a_misspelt_key_names_the_nearest(self):
+        assert message(training={"n_estimatrs": 10}).startswith(
+            "Parameter 'training.n_estimatrs' is unknown; allowed here are "
+        )
+        assert "Did you mean 'training.n_estimators'?" in message(training={"n_estimatrs": 10})
+
+    def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
+        assert message(raw_claim="claims.csv") == (
+            "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
+            "model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params "
+            "(docs/reference/parameters.md lists all)."
+        )
+
+    def test_a_key_like_no_other_gets_no_suggestion(self):
+        assert "Did you mean" not in message(training={"zzz": 1})
+
+    def test_a_missing_key(self):
+        assert message(scoring={}).startswith("Parameter 'scoring.scored_at' is not set.")
+
+    @pytest.mark.parametrize(
+        ("pipeline", "key", "value", "allowed"),
+        [
+            ("training", "n_folds", 1, "input should be greater than or equal to 2"),
+            ("training", "max_depth", "deep", "input should be a valid integer"),
+            ("training", "learning_rate", 1.5, "input should be less than or equal to 1"),
+            ("training", "model_type", "lightgbm", "input should be 'catboost' or 'xgboost'"),
+            ("scoring", "threshold_percentile", 100, "input should be less than 100"),
+            ("scoring", "top_k", 0, "input should be greater than or equal to 1"),
+            ("data_ingestion", "split_by", "day", "input should be 'time', 'patient', 'provider' or 'claim'"),
+        ],
+    )
+    def test_a_wrong_value_is_named_with_what_is_allowed(self, pipeline, key, value, allowed):
+        told = message(**{pipeline: {**LEAST[pipeline], key: value}})
+        assert f"Parameter '{pipeline}.{key}' is {value!r}: {allowed}" in told
+
+    def test_all_mistakes_are_named_at_once(self):
+        told = message(as_of="yesterday", training={"n_folds": 1, "depth": 3})
+        assert "'as_of' is 'yesterday'" in told
+        assert "'training.n_folds' is 1" in told
+        assert "'training.depth' is unknown" in told
+
+    def test_roles_that_contradict_each_other(self):
+        assert message(columns={"patient_id": "provider_id"}).startswith(
+            "Parameter 'columns': column 'provider_id' has 2 roles; give each column one role."
+        )
+
+    def test_an_unknown_treatment_of_a_protected_column(self):
+        told = message(columns={"protected": [{"patient_gender": "ignored"}]})
+        assert "Parameter 'columns.protected.patient_gender' is 'ignored'" in told
+        assert "'context', 'scored' or 'none'" in told
