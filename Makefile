@@ -20,13 +20,14 @@ run: .venv/run ## Set up, rank the sample claims, and print the three most suspi
 
 test: .venv/dev ## Set up and run the tests
 	@$(BIN)/python -m pytest
+	@# The examples of the libraries, apart: with Kedro imported its log would be taken for what an example prints.
+	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims
 
 test-bundle: .venv/dev ## Build the wheel and the configuration, install both in a clean environment, and run them there
 	@$(BIN)/python -m pytest tests/end_to_end -m bundle
 
 check: lint lock-check ## Run what CI runs beside the tests
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud -q
+	@$(BIN)/lint-imports --no-logo
 
 lint: .venv/dev ## Lint, check formatting and types
 	@$(BIN)/ruff check .
@@ -61,7 +62,8 @@ package: .venv/dev ## Build the wheel and the configuration archive in dist/
 	@ls dist
 
 clean: ## Remove what runs wrote; the sample claims stay
-	@git clean -qfdX data build dist mlartifacts mlflow.db
+	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \
+		build dist mlartifacts mlflow.db
 
 # Set-up. A stamp a lock; dev holds all of run, so that neither undoes the other.
 .venv/run: requirements/run.lock pyproject.toml | .venv $(UV)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support import REPOSITORY, Project
 
 from claims_fraud.claims.sample import generate_claims
+from support import REPOSITORY, Project
 
 ERRORS_PAGE = REPOSITORY / "docs" / "errors.md"
 CLAIMS, _ = generate_claims(1_000, seed=6)

@@ -101,6 +101,15 @@ def is_parameter(key: str) -> bool:
     return key in {name for prefix, model in parameter_groups() for name in named(prefix, model)}
 
 
+def test_plain_commands_are_those_of_make() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    recipes = re.findall(r"^(?:run|test): .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    commands = [line.strip() for line in "".join(recipes).splitlines() if line.startswith("\t@$(BIN)")]
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    assert commands
+    assert [line for line in commands if line.removeprefix("@").replace("$(BIN)", ".venv/bin") not in readme] == []
+
+
 def test_python_in_the_readme_runs(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)

@@ -18,8 +18,8 @@ ModelType = Literal["catboost", "xgboost"]
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
 
-# Bins of an input; more cost time and add nothing measurable.
-MAX_BIN = 64
+# Bins of an input: as many as fit in a byte, so that a column's codes share none before there are more of them.
+MAX_BIN = 254
 
 
 @dataclass(frozen=True)

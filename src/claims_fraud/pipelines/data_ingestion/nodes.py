@@ -36,10 +36,13 @@ def derive_new_claim_features(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return features of the new claims, and of all claims that came after training, these included.
 
-    History counts the claims ingested for training and the new claims ingested before; a claim that comes again
-    replaces itself.
+    History counts the claims ingested for training and the new claims ingested before, each once; a claim that comes
+    again replaces itself.
     """
-    known = features if earlier_new is None else pd.concat([features, earlier_new], ignore_index=True)
+    known = features
+    if earlier_new is not None:
+        since = earlier_new[~earlier_new[columns.claim_id].isin(features[columns.claim_id])]
+        known = pd.concat([features, since], ignore_index=True)
     batch = derive_features(claims, columns, earlier=known)
     if earlier_new is None:
         return batch, batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from claims_fraud import frames
@@ -46,6 +47,7 @@ def list_top_claims(fraud_scores: pd.DataFrame, columns: Columns, scoring: Scori
     top = frames.largest(fraud_scores, scoring.top_claims, "fraud_score")
     who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
     scores = ["rank", "fraud_score", "fraud_percentile", "flagged"]
-    return top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.features]].round(
-        {"fraud_score": 3, "fraud_percentile": 4}
-    )
+    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.features]]
+    # Rounded down: no claim is more suspicious than all.
+    percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
+    return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)

@@ -11,6 +11,7 @@ from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import evaluate, score_summary
 from claims_fraud.claims import Columns
+from claims_fraud.claims.rows import is_present, numbers, texts
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.scores import training_score_table
@@ -96,4 +97,14 @@ def _labels(features: pd.DataFrame, load_labels: Callable[[], pd.DataFrame], col
             f"claim_labels lack {sorted(missing)}; they need {columns.claim_id} and is_fraud (0 or 1), and may have "
             "fraud_kind. Give others with `--params=claim_labels=PATH`."
         )
-    return labels[[name for name in (columns.claim_id, "is_fraud", "fraud_kind") if name in labels]]
+    names = [name for name in (columns.claim_id, "is_fraud", "fraud_kind") if name in labels]
+    labels = labels.loc[is_present(labels["is_fraud"]), names]
+    ids, is_fraud = texts(labels[columns.claim_id]), numbers(labels["is_fraud"])
+    twice = ids[ids.duplicated()]
+    if len(twice):
+        raise InputError(
+            f"claim_labels name a {columns.claim_id} more than once, for example {twice.iloc[0]!r}. Keep one label a "
+            "claim."
+        )
+    # What is no number stays as it came, to be named when labels are judged.
+    return labels.assign(**{columns.claim_id: ids, "is_fraud": is_fraud.where(is_fraud.notna(), labels["is_fraud"])})

@@ -1,0 +1,371 @@
+"""Scores ranked with reasons, for all ingested claims and for those that come later."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.claims import Columns
+from claims_fraud.claims.sample import generate_claims
+from claims_fraud.errors import InputError
+from claims_fraud.parameters import ScoringParameters
+from claims_fraud.pipelines.scoring.nodes import list_top_claims, score_features, score_new_features
+from claims_fraud.scores import training_score_table
+
+COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected=[])
+SCORING = ScoringParameters.model_validate({"scored_at": "2026-06-30", "top_claims": 3})
+HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
+SCORES = "07_model_output/fraud_scores.parquet"
+SCORE_NEW = "--pipelines=score_new"
+
+
+@pytest.fixture(scope="module")
+def features():
+    rng = np.random.default_rng(0)
+    code = rng.choice(["visit", "surgery"], 60)
+    return pd.DataFrame(
+        {
+            "claim_id": [f"c{number:02d}" for number in range(60)],
+            "claim_date": pd.date_range("2025-01-01", periods=60),
+            "patient_id": "p",
+            "provider_id": "d",
+            "code": code,
+            "claim_amount": np.where(code == "visit", 100.0, 9000.0) * rng.lognormal(0, 0.1, 60),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def model(features, tmp_path_factory):
+    model = ClaimsTreeAutoencoder(n_folds=2, n_estimators=2, n_jobs=1)
+    model.fit(features.head(40), ["code"], ["claim_amount"])
+    model.save(tmp_path_factory.mktemp("model") / "model")
+    return model
+
+
+@pytest.fixture(scope="module")
+def training_scores(features, model):
+    return training_score_table(features.head(40), model, COLUMNS)
+
+
+class TestScoreFeatures:
+    def test_a_row_a_claim_twice_the_same(self, features, model, training_scores):
+        before = features.copy()
+        ranked, by_type = score_features(features, model, training_scores, COLUMNS, SCORING)
+        assert sorted(ranked["claim_id"]) == features["claim_id"].tolist()
+        assert ranked["fraud_score"].is_monotonic_decreasing
+        pd.testing.assert_frame_equal(by_type, ranked)
+        pd.testing.assert_frame_equal(features, before)
+
+    def test_batches_give_what_the_whole_does(self, features, model, training_scores, monkeypatch):
+        whole, _ = score_features(features, model, training_scores, COLUMNS, SCORING)
+        monkeypatch.setattr("claims_fraud.frames.BATCH_ROWS", 17)
+        batched, _ = score_features(features, model, training_scores, COLUMNS, SCORING)
+        pd.testing.assert_frame_equal(batched, whole)
+
+    def test_a_model_of_other_columns_is_refused(self, features, model, training_scores):
+        columns = COLUMNS.model_copy(update={"numeric": ("claim_amount", "days")})
+        with pytest.raises(InputError, match="trained on other columns"):
+            score_features(features, model, training_scores, columns, SCORING)
+
+
+class TestScoreNewFeatures:
+    def test_new_claims_join_the_earlier_and_all_are_ranked(self, features, model):
+        earlier, _ = score_new_features(features.head(30), model, None, COLUMNS, SCORING)
+        before = earlier.copy()
+        merged, _ = score_new_features(features.tail(30), model, earlier, COLUMNS, SCORING)
+        assert sorted(merged["claim_id"]) == features["claim_id"].tolist()
+        assert merged["rank"].tolist() == list(range(1, 61))
+        assert merged["fraud_score"].is_monotonic_decreasing
+        pd.testing.assert_frame_equal(earlier, before)
+
+    def test_the_same_claims_on_a_later_day_change_nothing(self, features, model):
+        earlier, _ = score_new_features(features, model, None, COLUMNS, SCORING)
+        later = ScoringParameters.model_validate({"scored_at": "2026-07-01"})
+        merged, _ = score_new_features(features.tail(30), model, earlier, COLUMNS, later)
+        pd.testing.assert_frame_equal(merged, earlier)
+
+
+class TestListTopClaims:
+    def ranked(self, features, model, training_scores) -> pd.DataFrame:
+        return score_features(features, model, training_scores, COLUMNS, SCORING)[0]
+
+    def test_the_first_claims_with_reasons_and_without_the_patient(self, features, model, training_scores):
+        ranked = self.ranked(features, model, training_scores)
+        top = list_top_claims(ranked, COLUMNS, SCORING)
+        assert top["claim_id"].tolist() == ranked["claim_id"].head(3).tolist()
+        assert list(top) == [
+            "rank",
+            "fraud_score",
+            "fraud_percentile",
+            "flagged",
+            "claim_id",
+            "claim_date",
+            "provider_id",
+            "reason_1",
+            "reason_2",
+            "reason_3",
+            "code",
+            "claim_amount",
+        ]
+
+    def test_names_the_patient_where_asked(self, features, model, training_scores):
+        asked = SCORING.model_copy(update={"show_patient_id": True})
+        assert "patient_id" in list_top_claims(self.ranked(features, model, training_scores), COLUMNS, asked)
+
+    def test_no_percentile_is_rounded_to_a_hundred(self, features, model, training_scores):
+        ranked = self.ranked(features, model, training_scores).assign(fraud_percentile=99.999996)
+        assert list_top_claims(ranked, COLUMNS, SCORING)["fraud_percentile"].tolist() == [99.9999] * 3
+
+
+class TestPipeline:
+    def test_every_output_is_there(self, finished):
+        found = {
+            str(path.relative_to(finished.data)) for path in finished.data.rglob("*.*") if "columns" not in str(path)
+        }
+        assert found == {
+            "01_raw/claims_train.parquet",
+            "01_raw/claim_labels.parquet",
+            "02_intermediate/rejected_claims.parquet",
+            "04_feature/features.parquet",
+            "04_feature/features_train.parquet",
+            "04_feature/features_validation.parquet",
+            "04_feature/features_test.parquet",
+            "06_models/autoencoder_catboost/model.json",
+            "07_model_output/fraud_scores.parquet",
+            "07_model_output/fraud_scores_catboost.parquet",
+            "07_model_output/training_scores_catboost.parquet",
+            "08_reporting/top_claims.csv",
+            "08_reporting/training_metrics_catboost.json",
+        }
+
+    def test_fraud_scores_field_by_field(self, finished):
+        assert list(finished.table(SCORES)) == [
+            "claim_id",
+            "claim_date",
+            "patient_id",
+            "provider_id",
+            "claim_type",
+            "provider_specialty",
+            "diagnosis_code",
+            "procedure_code",
+            "patient_gender",
+            "geographic_region",
+            "claim_amount",
+            "patient_age",
+            "provider_experience_years",
+            "days_since_last_claim",
+            "num_previous_claims",
+            "average_claim_amount",
+            "claim_duration_days",
+            "rank",
+            "fraud_score",
+            "fraud_percentile",
+            "flagged",
+            "reason_1",
+            "reason_2",
+            "reason_3",
+            "surprise_claim_type",
+            "surprise_provider_specialty",
+            "surprise_diagnosis_code",
+            "surprise_procedure_code",
+            "surprise_claim_amount",
+            "surprise_provider_experience_years",
+            "surprise_days_since_last_claim",
+            "surprise_num_previous_claims",
+            "surprise_average_claim_amount",
+            "surprise_claim_duration_days",
+            "model_type",
+            "model_version",
+            "scored_at",
+        ]
+
+    def test_a_row_a_feature_row_in_descending_score_ties_by_claim_id(self, finished):
+        scores = finished.table(SCORES)
+        assert sorted(scores["claim_id"]) == sorted(finished.table("04_feature/features.parquet")["claim_id"])
+        expected = scores.sort_values(["fraud_score", "claim_id"], ascending=[False, True], ignore_index=True)
+        pd.testing.assert_frame_equal(scores, expected)
+        assert scores["rank"].tolist() == list(range(1, 1_001))
+
+    def test_surprises_sum_to_the_score_and_context_has_none(self, finished):
+        scores = finished.table(SCORES)
+        surprises = scores.filter(like="surprise_")
+        np.testing.assert_allclose(surprises.sum(axis=1), scores["fraud_score"])
+        assert not {"surprise_patient_gender", "surprise_patient_age", "surprise_geographic_region"} & set(scores)
+        assert (surprises >= 0).all(axis=None)
+
+    def test_claims_learned_from_keep_the_score_of_cross_fitting(self, finished):
+        scores = finished.table(SCORES).set_index("claim_id")["fraud_score"]
+        learned = finished.table("07_model_output/training_scores_catboost.parquet").set_index("claim_id")[
+            "fraud_score"
+        ]
+        pd.testing.assert_series_equal(scores.loc[learned.index], learned)
+
+    def test_percentiles_rise_with_the_score_and_flags_are_strictly_above_the_threshold(self, finished):
+        scores = finished.table(SCORES)
+        assert scores["fraud_percentile"].is_monotonic_decreasing
+        assert scores["fraud_percentile"].between(0, 100, inclusive="left").all()
+        assert scores["flagged"].tolist() == (scores["fraud_percentile"] > 99).tolist()
+        assert 1 <= scores["flagged"].sum() <= 40
+
+    def test_reasons_name_the_columns_that_surprise_most(self, finished):
+        scores = finished.table(SCORES).query("fraud_score > 0")
+        worst = scores.filter(like="surprise_").idxmax(axis=1).str.removeprefix("surprise_")
+        assert all(reason.startswith(name) for reason, name in zip(scores["reason_1"], worst, strict=True))
+
+    def test_the_stamps(self, finished):
+        scores = finished.table(SCORES)
+        finished_model = ClaimsTreeAutoencoder.load(finished.data / "06_models/autoencoder_catboost")
+        assert set(scores["model_type"]) == {"catboost"}
+        assert set(scores["scored_at"]) == {pd.Timestamp("2026-06-30")}
+        assert set(scores["model_version"]) == {finished_model.model_version_}
+        by_type = finished.table("07_model_output/fraud_scores_catboost.parquet")
+        pd.testing.assert_frame_equal(by_type, scores)
+
+    def test_top_claims_are_the_first_hundred_for_a_spreadsheet(self, finished):
+        path = finished.data / "08_reporting/top_claims.csv"
+        assert path.read_bytes().startswith(b"\xef\xbb\xbfrank,")
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        assert [row["claim_id"] for row in rows] == finished.table(SCORES)["claim_id"].head(100).tolist()
+        assert "patient_id" not in rows[0]
+
+    def test_running_again_writes_the_same(self, copied):
+        before = contents(copied.data)
+        assert copied.run(params="training.evaluate_labels=true") == (0, "")
+        assert contents(copied.data) == before
+
+    def test_two_model_types_leave_each_others_files_alone(self, copied):
+        before = contents(copied.data)
+        params = "training.model_type=xgboost,training.n_jobs=1"
+        assert copied.run("--pipelines=training,scoring", params=params) == (0, "")
+        after = contents(copied.data)
+        shared = {"07_model_output/fraud_scores.parquet", "08_reporting/top_claims.csv"}
+        assert {name for name in before if before[name] != after[name]} == shared
+        assert {name for name in set(after) - set(before) if "columns" not in name} == {
+            "06_models/autoencoder_xgboost/model.json",
+            "07_model_output/fraud_scores_xgboost.parquet",
+            "07_model_output/training_scores_xgboost.parquet",
+            "08_reporting/training_metrics_xgboost.json",
+        }
+        assert set(copied.table(SCORES)["model_type"]) == {"xgboost"}
+
+    def test_top_k_and_the_patient_are_a_parameter(self, copied):
+        params = "scoring.top_k=7,scoring.top_claims=5,scoring.show_patient_id=true"
+        assert copied.run("--pipelines=scoring", params=params) == (0, "")
+        scores, top = copied.table(SCORES), pd.read_csv(copied.data / "08_reporting/top_claims.csv")
+        assert scores["flagged"].tolist() == [True] * 7 + [False] * 993
+        assert top["patient_id"].tolist() == scores["patient_id"].head(5).tolist()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def later_claims(count: int, earlier: pd.DataFrame) -> pd.DataFrame:
+    """Return claims of 2026 by patients of the earlier ones, without history."""
+    drawn = generate_claims(1_000, seed=9)[0].head(count).drop(columns=HISTORY)
+    return drawn.assign(
+        claim_id=[f"N{number:03d}" for number in range(count)],
+        claim_date=pd.date_range("2026-03-01", periods=count, freq="D"),
+        patient_id=earlier["patient_id"].dropna().unique()[:count],
+    )
+
+
+class TestScoreNew:
+    @pytest.fixture
+    def new(self, copied):
+        return later_claims(10, copied.table("04_feature/features.parquet"))
+
+    def score(self, project, frame: pd.DataFrame, name: str = "new.csv", params: str = "") -> None:
+        frame.to_csv(project.path / name, index=False)
+        every = ",".join(filter(None, (f"new_claims={name}", params)))
+        assert project.run(SCORE_NEW, params=every) == (0, "")
+
+    def test_claims_join_the_ranking_and_nothing_is_learned_anew(self, copied, new):
+        before, scores = contents(copied.data), copied.table(SCORES)
+        self.score(copied, new)
+        after, merged = contents(copied.data), copied.table(SCORES)
+        assert {name for name in before if before[name] != after[name]} == {
+            "07_model_output/fraud_scores.parquet",
+            "07_model_output/fraud_scores_catboost.parquet",
+            "08_reporting/top_claims.csv",
+        }
+        assert set(after) - set(before) == {
+            "02_intermediate/rejected_new_claims.parquet",
+            "04_feature/new_features.parquet",
+        }
+        assert sorted(merged["claim_id"]) == sorted([*scores["claim_id"], *new["claim_id"]])
+        assert merged["rank"].tolist() == list(range(1, 1_011))
+        assert list(merged) == list(scores)
+
+    def test_history_is_of_the_claims_ingested_before(self, copied, new):
+        self.score(copied, new)
+        features = copied.table("04_feature/features.parquet")
+        found = copied.table("04_feature/new_features.parquet").set_index("claim_id")
+        first = new.iloc[0]
+        before = features[features["patient_id"] == first["patient_id"]]
+        assert found.loc[first["claim_id"], "num_previous_claims"] == len(before)
+        assert found.loc[first["claim_id"], "average_claim_amount"] == pytest.approx(before["claim_amount"].mean())
+        assert (
+            found.loc[first["claim_id"], "days_since_last_claim"]
+            == (first["claim_date"] - before["claim_date"].max().normalize()).days
+        )
+
+    def test_an_unseen_code_and_a_missing_value_are_scored_and_an_infinite_amount_is_rejected(self, copied, new):
+        new["claim_amount"] = new["claim_amount"].astype(object)
+        new.loc[new.index[0], "procedure_code"] = "never seen before"
+        new.loc[new.index[1], "diagnosis_code"] = None
+        new.loc[new.index[2], "claim_amount"] = "inf"
+        self.score(copied, new, params="data_ingestion.max_rejected_fraction=0.5")
+        scores = copied.table(SCORES).set_index("claim_id")
+        assert scores.loc[["N000", "N001"], "fraud_score"].notna().all()
+        assert "N002" not in scores.index
+        rejected = copied.table("02_intermediate/rejected_new_claims.parquet")
+        assert rejected["claim_id"].tolist() == ["N002"]
+        assert rejected["rejection_reasons"].tolist() == ["claim_amount is infinite"]
+        assert len(copied.table("04_feature/new_features.parquet")) == 9
+
+    def test_doing_it_again_on_a_later_day_changes_nothing(self, copied, new):
+        self.score(copied, new)
+        before = contents(copied.data)
+        self.score(copied, new, params="as_of=2026-07-15")
+        assert contents(copied.data) == before
+
+    def test_a_later_batch_has_the_earlier_as_history_and_does_not_lose_its_scores(self, copied, new):
+        self.score(copied, new)
+        follow_up = new.head(1).assign(claim_id="N900", claim_date=pd.Timestamp("2026-03-05"))
+        self.score(copied, follow_up, "later.csv")
+        features = copied.table("04_feature/new_features.parquet").set_index("claim_id")
+        assert features.loc["N900", "days_since_last_claim"] == 4.0
+        assert features.loc["N900", "num_previous_claims"] == features.loc["N000", "num_previous_claims"] + 1
+        assert features.index.tolist() == [*new["claim_id"], "N900"]
+        scores = copied.table(SCORES)
+        assert {*new["claim_id"], "N900"} <= set(scores["claim_id"])
+        assert len(scores) == 1_011
+
+    def test_a_corrected_claim_replaces_itself(self, copied, new):
+        self.score(copied, new)
+        self.score(copied, new.head(1).assign(claim_amount=123_456.0), "corrected.csv", "as_of=2026-07-15")
+        scores = copied.table(SCORES).set_index("claim_id")
+        assert scores.loc["N000", "claim_amount"] == 123_456.0
+        assert scores.loc["N000", "scored_at"] == pd.Timestamp("2026-07-15")
+        assert scores.loc["N001", "scored_at"] == pd.Timestamp("2026-06-30")
+        assert len(scores) == 1_010
+
+    @pytest.mark.xfail(reason="merge_scores compares the score and the model's version only")
+    def test_a_correction_that_leaves_the_score_as_it_was_is_kept_too(self, copied, new):
+        self.score(copied, new)
+        self.score(copied, new.head(1).assign(provider_id="D-corrected"), "corrected.csv")
+        assert copied.table(SCORES).set_index("claim_id").loc["N000", "provider_id"] == "D-corrected"
+
+    def test_the_stored_model_has_to_be_there(self, copied, new):
+        new.to_csv(copied.path / "new.csv", index=False)
+        status, told = copied.run(SCORE_NEW, params="new_claims=new.csv,training.model_type=xgboost")
+        assert status == 1
+        assert "autoencoder_xgboost" in told

@@ -1,0 +1,204 @@
+"""From features to a model, cross-fitted scores and metrics."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.claims import Columns
+from claims_fraud.errors import InputError
+from claims_fraud.parameters import TrainingParameters
+from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
+
+COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected=[])
+TINY = TrainingParameters(n_folds=2, n_estimators=2, max_depth=2, n_jobs=1)
+
+
+def tiny(**changes: object) -> TrainingParameters:
+    return TINY.model_copy(update=changes)
+
+
+@pytest.fixture
+def claims():
+    rng = np.random.default_rng(0)
+    code = rng.choice(["visit", "surgery"], 60)
+    return pd.DataFrame(
+        {
+            "claim_id": [f"c{number:02d}" for number in range(60)],
+            "patient_id": [f"p{number % 20}" for number in range(60)],
+            "provider_id": [f"d{number % 6}" for number in range(60)],
+            "code": code,
+            "claim_amount": np.where(code == "visit", 100.0, 9000.0) * rng.lognormal(0, 0.1, 60),
+        }
+    )
+
+
+def no_labels() -> pd.DataFrame:
+    raise AssertionError("labels were read")
+
+
+class TestSampleTrainingClaims:
+    def test_all_claims_sorted_by_id_where_there_are_few(self, claims):
+        sampled = sample_training_claims(claims.iloc[::-1], COLUMNS, TINY)
+        pd.testing.assert_frame_equal(sampled, claims)
+
+    def test_no_more_than_asked_and_the_same_whatever_the_order(self, claims):
+        before = claims.copy()
+        sampled = sample_training_claims(claims, COLUMNS, tiny(max_training_rows=10))
+        assert len(sampled) == 10
+        again = sample_training_claims(claims.iloc[::-1], COLUMNS, tiny(max_training_rows=10))
+        pd.testing.assert_frame_equal(again, sampled)
+        pd.testing.assert_frame_equal(claims, before)
+
+
+class TestFitAutoencoder:
+    def test_returns_the_model_and_a_score_a_claim(self, claims):
+        before = claims.copy()
+        model, scores = fit_autoencoder(claims, COLUMNS, TINY)
+        assert isinstance(model, ClaimsTreeAutoencoder)
+        assert scores["claim_id"].tolist() == claims["claim_id"].tolist()
+        np.testing.assert_array_equal(scores["fraud_score"], model.training_judgement_.scores)
+        pd.testing.assert_frame_equal(claims, before)
+
+    @pytest.mark.parametrize("folds_by", ["provider", "patient", "claim"])
+    def test_folds_are_by_the_id_asked_for(self, claims, folds_by):
+        _, scores = fit_autoencoder(claims, COLUMNS, tiny(folds_by=folds_by))
+        expected, _ = ClaimsTreeAutoencoder(n_folds=2, n_estimators=2, max_depth=2, n_jobs=1).fit(
+            claims, ["code"], ["claim_amount"], groups=claims[f"{folds_by}_id"]
+        )
+        np.testing.assert_array_equal(scores["fraud_score"], expected)
+
+    def test_too_few_providers_for_the_folds(self, claims):
+        with pytest.raises(InputError, match="60 claims of 1 different provider_id, and 2 folds"):
+            fit_autoencoder(claims.assign(provider_id="d"), COLUMNS, TINY)
+
+    @pytest.mark.parametrize(
+        ("column", "value", "what"),
+        [
+            ("code", None, "is empty"),
+            ("code", "visit", "has the single value 'visit'"),
+            ("claim_amount", np.nan, "is empty"),
+        ],
+    )
+    def test_a_column_that_can_tell_nothing(self, claims, column, value, what):
+        with pytest.raises(InputError, match=f"column '{column}' {what} in all 60 claims"):
+            fit_autoencoder(claims.assign(**{column: value}), COLUMNS, TINY)
+
+
+class TestMeasureTraining:
+    scores = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "fraud_score": [4.0, 3.0, 2.0, 1.0]})
+    features = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "outcome": [1.0, 0.0, np.nan, 0.0]})
+
+    def measure(self, labels=no_labels, columns=COLUMNS, evaluate=True):
+        return measure_training(self.scores, self.features, labels, columns, tiny(evaluate_labels=evaluate))
+
+    def test_without_labels_there_is_a_summary_and_none_are_read(self):
+        assert self.measure(evaluate=False) == {
+            "model_type": "catboost",
+            "n": 4,
+            "mean_fraud_score": 2.5,
+            "p95_fraud_score": pytest.approx(3.85),
+            "p99_fraud_score": pytest.approx(3.97),
+        }
+
+    def test_with_labels_there_is_how_well_fraud_ranks_and_by_kind(self):
+        labels = pd.DataFrame(
+            {
+                "claim_id": ["d", "c", "b", "a"],
+                "is_fraud": [0, 1, 0, 1],
+                "fraud_kind": [None, "phantom", None, "upcoding"],
+            }
+        )
+        found = self.measure(lambda: labels)["labelled"]
+        assert (found["n"], found["n_fraud"], found["base_rate"], found["auroc"]) == (4, 2, 0.5, 0.75)
+        assert found["by_kind"]["upcoding"]["auroc"] == 1.0
+        assert found["by_kind"]["phantom"]["auroc"] == 0.5
+
+    def test_labels_need_not_know_kinds_nor_every_claim(self):
+        labels = pd.DataFrame({"claim_id": ["a", "b", "of another year"], "is_fraud": [1, 0, 1]})
+        found = self.measure(lambda: labels)["labelled"]
+        assert (found["n"], found["auroc"], found["by_kind"]) == (2, 1.0, {})
+
+    def test_a_label_column_is_taken_in_the_place_of_the_file(self):
+        found = self.measure(columns=COLUMNS.model_copy(update={"label": "outcome"}))["labelled"]
+        assert (found["n"], found["n_fraud"], found["auroc"]) == (3, 1, 1.0)
+
+    def test_labels_without_the_column_that_counts(self):
+        labels = pd.DataFrame({"claim_id": ["a"], "fraud": [1]})
+        with pytest.raises(InputError, match=r"claim_labels lack \['is_fraud'\]"):
+            self.measure(lambda: labels)
+
+    def test_labels_of_other_claims(self):
+        labels = pd.DataFrame({"claim_id": ["x"], "is_fraud": [1]})
+        with pytest.raises(InputError, match="claim_labels share no claim_id with the training claims"):
+            self.measure(lambda: labels)
+
+    @pytest.mark.parametrize("value", [2, "yes"])
+    def test_labels_that_are_neither_0_nor_1(self, value):
+        labels = pd.DataFrame({"claim_id": ["a", "b"], "is_fraud": [0, value]})
+        with pytest.raises(InputError, match=rf"neither 0 nor 1, such as {value}"):
+            self.measure(lambda: labels)
+
+    def test_labels_that_name_a_claim_twice(self):
+        labels = pd.DataFrame({"claim_id": ["a", "a", "b"], "is_fraud": [1, 1, 0]})
+        with pytest.raises(InputError, match="claim_labels name a claim_id more than once"):
+            self.measure(lambda: labels)
+
+    def test_claims_whose_label_is_not_known_are_left_out(self):
+        labels = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "is_fraud": ["1", "0", None, " "]})
+        assert self.measure(lambda: labels)["labelled"]["n"] == 2
+
+    def test_ids_that_are_numbers_and_labels_that_are_text_are_read_as_claims_are(self):
+        labels = pd.DataFrame({"claim_id": [1, 2], "is_fraud": ["1", "0"]})
+        scores = pd.DataFrame({"claim_id": ["1", "2"], "fraud_score": [4.0, 3.0]})
+        measured = measure_training(scores, self.features, lambda: labels, COLUMNS, tiny(evaluate_labels=True))
+        assert measured["labelled"]["auroc"] == 1.0
+
+
+class TestPipeline:
+    def test_training_scores_are_of_the_train_split(self, finished):
+        scores = finished.table("07_model_output/training_scores_catboost.parquet")
+        train = finished.table("04_feature/features_train.parquet")
+        assert scores["claim_id"].tolist() == sorted(train["claim_id"])
+
+    def test_metrics_tell_how_well_each_kind_of_fraud_is_found(self, finished):
+        metrics = json.loads((finished.data / "08_reporting/training_metrics_catboost.json").read_text())
+        labels = finished.table("01_raw/claim_labels.parquet")
+        learned = set(finished.table("04_feature/features_train.parquet")["claim_id"])
+        fraud = labels[labels["claim_id"].isin(learned) & (labels["is_fraud"] == 1)]
+        assert (metrics["model_type"], metrics["n"]) == ("catboost", len(learned))
+        assert metrics["labelled"]["n_fraud"] == len(fraud)
+        assert set(metrics["labelled"]["by_kind"]) == set(fraud["fraud_kind"])
+        of_a_kind = metrics["labelled"]["by_kind"][fraud["fraud_kind"].iloc[0]]
+        assert {"auroc", "average_precision", "precision_at_1pct", "recall_at_5pct"} <= set(of_a_kind)
+
+    def test_the_artefact_has_no_pickle(self, finished):
+        files = [path for path in (finished.data / "06_models").rglob("*") if path.is_file()]
+        assert {path.suffix for path in files} == {".json", ".cbm"}
+
+    def test_a_label_column_needs_no_file_of_labels(self, copied, write_claims):
+        raw = copied.table("01_raw/claims_train.parquet").merge(copied.table("01_raw/claim_labels.parquet"))
+        (copied.data / "01_raw/claim_labels.parquet").unlink()
+        params = f"raw_claims={write_claims(raw)},columns.label=is_fraud,training.evaluate_labels=true"
+        assert copied.run(params=params) == (0, "")
+        metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
+        assert metrics["labelled"]["n_fraud"] > 0
+        assert metrics["labelled"]["by_kind"] == {}
+        scores = copied.table("07_model_output/fraud_scores.parquet")
+        assert scores["is_fraud"].isin([0.0, 1.0]).all()
+        assert "surprise_is_fraud" not in scores
+
+    def test_without_evaluation_a_missing_file_of_labels_does_not_matter(self, copied):
+        (copied.data / "01_raw/claim_labels.parquet").unlink()
+        assert copied.run("--pipelines=training") == (0, "")
+        metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
+        assert set(metrics) == {"model_type", "n", "mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
+
+    def test_fits_on_no_more_rows_than_allowed(self, copied):
+        assert copied.run("--pipelines=training,scoring", params="training.max_training_rows=300") == (0, "")
+        assert len(copied.table("07_model_output/training_scores_catboost.parquet")) == 300
+        assert len(copied.table("07_model_output/fraud_scores.parquet")) == 1_000

@@ -1,0 +1,319 @@
+"""The project as users of Kedro expect it: catalogs, options of ``kedro run``, MLflow, kedro-viz and kedro ipython."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+from kedro.config import OmegaConfigLoader
+from kedro.framework.cli.registry import registry_cli
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.settings import CONFIG_LOADER_ARGS
+from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, working_in
+
+MEDICARE = SHARED_DATA / "medicare_inpatient_provider_fraud.parquet"
+# Passed from node to node and kept nowhere.
+IN_MEMORY = {"valid_claims", "training_claims", "valid_new_claims", "new_claim_features"}
+CONTRACT = {
+    "raw_claims",
+    "rejected_claims",
+    "features",
+    "features_train",
+    "features_validation",
+    "features_test",
+    "autoencoder",
+    "training_scores",
+    "training_metrics",
+    "fraud_scores",
+    "top_claims",
+    "claim_labels",
+}
+LAYERS = ("raw", "intermediate", "feature", "models", "model output", "reporting")
+
+
+def catalog(env: str) -> dict[str, Any]:
+    return dict(OmegaConfigLoader(str(REPOSITORY / "conf"), env=env, **CONFIG_LOADER_ARGS)["catalog"])
+
+
+def call(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment in the working directory."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "KEDRO_DISABLE_TELEMETRY": "1", "COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project in which ``kedro run`` ran once, in a process of its own; what it said is in ``said.txt``."""
+    project = make_project(tmp_path_factory.mktemp("project"))
+    with working_in(project.path):
+        ran = call(sys.executable, "-m", "kedro", "run", f"--params={QUICK},training.evaluate_labels=true")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        Path("said.txt").write_text(ran.stdout + ran.stderr)
+        yield project
+
+
+def written(project: Project, *options: str, params: str = "") -> set[str]:
+    """Run, and return the files under data that were written."""
+    before = stamps(project.data)
+    assert project.run(*options, params=params) == (0, "")
+    return {name for name, stamp in stamps(project.data).items() if before.get(name) != stamp}
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+class TestCatalogs:
+    def test_environments_define_the_same_names(self):
+        assert set(catalog("medicare")) == set(catalog("local"))
+
+    def test_every_dataset_that_outlives_a_run_is_in_the_catalog_and_used(self, project):
+        used = {
+            name for pipeline in pipelines.values() for name in pipeline.datasets() if not name.startswith("params:")
+        }
+        assert used - IN_MEMORY == set(catalog("local"))
+
+    def test_the_names_of_the_contract_are_there(self):
+        assert set(catalog("local")) >= CONTRACT
+
+    @pytest.mark.parametrize("env", ["local", "medicare"])
+    def test_each_dataset_has_a_layer(self, env):
+        layers = {name: entry["metadata"]["kedro-viz"]["layer"] for name, entry in catalog(env).items()}
+        assert set(layers.values()) == set(LAYERS)
+
+    @pytest.mark.parametrize("env", ["local", "medicare"])
+    def test_what_depends_on_the_model_type_has_it_in_its_path(self, env):
+        of_a_type = {name for name, entry in catalog(env).items() if "catboost" in entry["filepath"]}
+        assert of_a_type == {
+            "autoencoder",
+            "training_scores",
+            "training_metrics",
+            "fraud_scores_by_model_type",
+            "earlier_fraud_scores",
+        }
+
+    @pytest.mark.parametrize("setting", ["training.model_type", "model_type"])
+    def test_the_model_type_is_set_once(self, setting):
+        key, _, inner = setting.partition(".")
+        given = {key: {inner: "xgboost"}} if inner else {key: "xgboost"}
+        loader = OmegaConfigLoader(str(REPOSITORY / "conf"), env="local", runtime_params=given, **CONFIG_LOADER_ARGS)
+        assert loader["catalog"]["autoencoder"]["filepath"] == "data/06_models/autoencoder_xgboost"
+        assert loader["parameters"]["training"]["model_type"] == "xgboost"
+
+
+class TestRegistry:
+    def test_kedro_registry_list(self, project):
+        listed = CliRunner().invoke(registry_cli, ["registry", "list"], obj=bootstrap_project(project.path))
+        assert yaml.safe_load(listed.output) == ["__default__", "data_ingestion", "score_new", "scoring", "training"]
+
+    def test_the_default_is_all_but_the_scoring_of_new_claims(self, project):
+        names = {node.name for name in ("data_ingestion", "training", "scoring") for node in pipelines[name].nodes}
+        assert {node.name for node in pipelines["__default__"].nodes} == names
+
+    def test_nodes_have_the_names_of_what_they_do(self, project):
+        names = [node.name for pipeline in pipelines.values() for node in pipeline.nodes]
+        assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
+
+
+INGESTED = {
+    "02_intermediate/rejected_claims.parquet",
+    "04_feature/features.parquet",
+    "04_feature/features_train.parquet",
+    "04_feature/features_validation.parquet",
+    "04_feature/features_test.parquet",
+}
+SCORED = {
+    "07_model_output/fraud_scores.parquet",
+    "07_model_output/fraud_scores_catboost.parquet",
+    "08_reporting/top_claims.csv",
+}
+
+
+class TestRunOptions:
+    @pytest.mark.parametrize(
+        ("option", "files"),
+        [
+            ("--pipelines=data_ingestion", INGESTED),
+            ("--pipelines=data_ingestion,scoring", INGESTED | SCORED),
+            ("--tags=scoring", SCORED),
+            ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
+            ("--from-nodes=score_features", SCORED),
+            ("--to-nodes=split_features", INGESTED),
+            ("--from-inputs=fraud_scores", {"08_reporting/top_claims.csv"}),
+            ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
+        ],
+    )
+    def test_choose_what_runs(self, project, option, files):
+        assert written(project, option) == files
+
+    def test_params(self, project):
+        assert written(project, "--nodes=list_top_claims", params="scoring.top_claims=3") == {
+            "08_reporting/top_claims.csv"
+        }
+        assert len(pd.read_csv(project.data / "08_reporting/top_claims.csv")) == 3
+
+    def test_env(self, project):
+        shutil.copytree("conf/local", "conf/mine")
+        Path("conf/mine/parameters.yml").write_text("scoring: {top_claims: 4}")
+        assert written(project, "--env=mine", "--nodes=list_top_claims") == {"08_reporting/top_claims.csv"}
+        assert len(pd.read_csv(project.data / "08_reporting/top_claims.csv")) == 4
+
+    @pytest.mark.parametrize("form", ["folder", "archive"])
+    def test_conf_source(self, project, tmp_path, form):
+        source = Path(shutil.copytree("conf", tmp_path / "conf"))
+        (source / "local" / "parameters.yml").write_text("scoring: {top_claims: 6}")
+        if form == "archive":
+            with tarfile.open(tmp_path / "conf.tar.gz", "w:gz") as archive:
+                archive.add(source, "conf")
+            source = tmp_path / "conf.tar.gz"
+        assert written(project, f"--conf-source={source}", "--nodes=list_top_claims") == {"08_reporting/top_claims.csv"}
+        assert len(pd.read_csv(project.data / "08_reporting/top_claims.csv")) == 6
+
+    def test_an_environment_keeps_the_parameters_it_does_not_set(self, project):
+        loader = OmegaConfigLoader("conf", env="medicare", **CONFIG_LOADER_ARGS)
+        assert loader["parameters"]["data_ingestion"]["split_by"] == "time"
+        assert loader["parameters"]["columns"]["claim_id"] == "ClaimID"
+        assert loader["parameters"]["columns"]["protected"] == ["Gender", "patient_age", {"Race": "none"}]
+
+
+def recorded(project: Project) -> list[Run]:
+    """Return the runs in MLflow's database, latest first."""
+    client = MlflowClient(f"sqlite:///{project.path}/mlflow.db")
+    experiment = client.get_experiment_by_name("claims_fraud")
+    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
+
+
+class TestMlflow:
+    @pytest.fixture
+    def first(self, project: Project) -> Run:
+        return recorded(project)[-1]
+
+    def test_has_every_parameter_by_its_name(self, first):
+        params = first.data.params
+        assert params["training.n_folds"] == "3"
+        assert params["training.n_estimators"] == "3"
+        assert params["as_of"] == "2026-06-30"
+        assert params["columns.protected.patient_age"] == "context"
+        assert params["scoring.top_k"] == "None"
+
+    def test_has_the_metrics_of_training(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
+        assert first.data.metrics["mean_fraud_score"] == metrics["mean_fraud_score"]
+        assert first.data.metrics["n"] == metrics["n"]
+        assert first.data.metrics["labelled.auroc"] == metrics["labelled"]["auroc"]
+        assert "labelled.by_kind.upcoding.auroc" in first.data.metrics
+
+    def test_is_finished_and_named_after_the_pipeline(self, first):
+        assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")
+
+    def test_no_value_of_a_claim_is_recorded(self, first, project):
+        told = json.dumps([first.data.params, first.data.metrics, first.data.tags])
+        raw = project.table("01_raw/claims_train.parquet")
+        for name in ("claim_id", "patient_id", "provider_id", "diagnosis_code", "procedure_code"):
+            assert not [value for value in raw[name].dropna().unique() if value in told], name
+
+    def test_two_runs_of_a_process_are_two_that_are_finished(self, project):
+        before = len(recorded(project))
+        assert project.run("--pipelines=data_ingestion") == (0, "")
+        assert project.run("--pipelines=scoring") == (0, "")
+        later = recorded(project)
+        assert len(later) == before + 2
+        assert [(run.info.run_name, run.info.status) for run in later[:2]] == [
+            ("scoring", "FINISHED"),
+            ("data_ingestion", "FINISHED"),
+        ]
+
+    def test_a_run_that_fails_is_marked_and_the_next_begins_anew(self, project):
+        status, told = project.run(
+            "--pipelines=training", params="training.folds_by=claim,training.max_training_rows=2"
+        )
+        assert (status, "need as many of them" in told) == (1, True)
+        assert project.run("--nodes=list_top_claims") == (0, "")
+        assert [run.info.status for run in recorded(project)[:2]] == ["FINISHED", "FAILED"]
+
+
+class TestQuietAndPrivate:
+    def test_a_run_warns_of_nothing(self, project):
+        said = Path("said.txt").read_text()
+        assert "Pipeline execution completed successfully" in said
+        assert "warning" not in said.lower()
+        assert "km.random_name" not in said
+
+    def test_a_run_says_where_the_results_are_and_of_no_claim(self, project):
+        said = Path("said.txt").read_text()
+        assert "fraud_scores: data/07_model_output/fraud_scores.parquet" in said
+        raw = project.table("01_raw/claims_train.parquet")
+        assert not [value for value in (*raw["claim_id"], *raw["patient_id"], *raw["provider_id"]) if value in said]
+
+    def test_nothing_is_reported_to_kedro(self, project):
+        with KedroSession.create(project.path) as session:
+            plugins = [name for name, _ in session._hook_manager.list_name_plugin()]
+        assert not [name for name in plugins if "telemetry" in str(name)]
+        assert yaml.safe_load((REPOSITORY / ".telemetry").read_text()) == {"consent": False}
+
+
+class TestTools:
+    def test_kedro_viz_build_shows_layers_and_readable_names(self, project):
+        built = call("kedro", "viz", "build")
+        assert built.returncode == 0, built.stdout + built.stderr
+        picture = json.loads((project.path / "build/api/main").read_text())
+        assert set(picture["layers"]) == set(LAYERS)
+        nodes = {node["name"] for node in picture["nodes"] if node["type"] == "task"}
+        assert nodes == {node.name for node in pipelines["__default__"].nodes}
+        assert {pipeline["id"] for pipeline in picture["pipelines"]} == set(pipelines)
+
+    def test_kedro_ipython_has_the_catalog(self, project):
+        shown = call("kedro", "ipython", "-c", "print('rows', len(catalog.load('fraud_scores')))")
+        assert "rows 1000" in shown.stdout, shown.stdout + shown.stderr
+
+
+@pytest.fixture(scope="module")
+def medicare(project: Project) -> Project:
+    """Return the project after a run on the first of the Medicare claims."""
+    if not MEDICARE.exists():
+        pytest.skip("the public Medicare claims are not in ../shared/data")
+    pd.read_parquet(MEDICARE).head(2_000).to_parquet("medicare.parquet", index=False)
+    small = "training.n_estimators=1,training.max_depth=2,training.n_folds=2,training.max_classes=8"
+    assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small}") == (0, "")
+    return project
+
+
+class TestMedicare:
+    def test_valid_and_rejected_rows_are_all_that_were_read(self, medicare):
+        features = medicare.table("medicare/04_feature/features.parquet")
+        rejected = medicare.table("medicare/02_intermediate/rejected_claims.parquet")
+        assert len(features) + len(rejected) == 2_000
+        assert len(medicare.table("medicare/07_model_output/fraud_scores.parquet")) == len(features)
+
+    def test_race_is_kept_and_never_in_the_model(self, medicare):
+        model = ClaimsTreeAutoencoder.load(medicare.data / "medicare/06_models/autoencoder_catboost")
+        assert "Race" not in (*model.cat_features_, *model.num_features_, *model.context_features)
+        scores = medicare.table("medicare/07_model_output/fraud_scores.parquet")
+        assert "Race" in scores
+        assert "surprise_Race" not in scores
+        assert not any(scores[f"reason_{number}"].str.contains("Race").any() for number in (1, 2, 3))
+
+    def test_age_and_duration_are_derived_from_dates(self, medicare):
+        first = medicare.table("medicare/04_feature/features.parquet").iloc[0]
+        start, end, birth = (first[name] for name in ("ClaimStartDt", "ClaimEndDt", "DOB"))
+        assert first["claim_duration_days"] == (end - start).days
+        birthday_to_come = (start.month, start.day) < (birth.month, birth.day)
+        assert first["patient_age"] == start.year - birth.year - birthday_to_come
