@@ -17,7 +17,7 @@ from claims_fraud.claims.sample import generate_claims
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 # Enough to run, too little to wait for.
-QUICK = "as_of=2026-06-30,training.n_estimators=3,training.max_depth=3"
+QUICK = "as_of=2026-06-30,training.n_estimators=3,training.max_depth=3,training.n_jobs=1"
 
 
 @dataclass(frozen=True)

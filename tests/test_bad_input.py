@@ -226,6 +226,8 @@ def test_one_paragraph_and_nothing_half_written(
 def readable(told: str, *folders: Path) -> str:
     """Return the message without this machine's paths and the usage line that click puts before it."""
     message = told[told.index("Error: ") :].strip()
+    # Where a broken model.json breaks depends on the model.
+    message = re.sub(r"line \d+ column \d+ \(char \d+\)", "line … column …", message)
     for folder in folders:
         message = message.replace(f"{folder}/", "").replace(str(folder), ".")
     return re.sub(r"\s+", " ", message)

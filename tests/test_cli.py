@@ -10,7 +10,7 @@ import yaml
 from claims_fraud import __main__ as package
 from claims_fraud.claims import Columns
 from claims_fraud.claims.sample import generate_claims
-from claims_fraud.cli import jobs, main, one_paragraph, run_command
+from claims_fraud.cli import jobs, one_paragraph, run_command
 from claims_fraud.errors import InputError
 
 
@@ -129,19 +129,20 @@ class TestExitStatus:
         assert capsys.readouterr().err == "Error: column 'a' is missing.\n"
 
 
-class TestMain:
+class TestConsoleScript:
     def test_returns_on_success(self, capsys):
-        assert main(["--help"]) is None
+        assert package.jobs(["--help"]) is None
+        assert "init-columns" in capsys.readouterr().out
 
     def test_takes_the_arguments_of_the_process(self, claims, capsys, monkeypatch):
         monkeypatch.setattr("sys.argv", ["claims-fraud-jobs", "init-columns", claims])
-        assert main() is None
+        assert package.jobs() is None
         assert "columns:\n" in capsys.readouterr().out
 
     @pytest.mark.parametrize(("arguments", "status"), [(["--colour"], 2), (["sample", "x", "--claims=1"], 2)])
     def test_leaves_by_the_status_on_failure(self, arguments, status, capsys):
         with pytest.raises(SystemExit) as raised:
-            main(arguments)
+            package.jobs(arguments)
         assert raised.value.code == status
 
 

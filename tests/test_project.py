@@ -10,7 +10,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -21,12 +21,13 @@ from kedro.framework.cli.registry import registry_cli
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, working_in
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 MEDICARE = SHARED_DATA / "medicare_inpatient_provider_fraud.parquet"
 # Passed from node to node and kept nowhere.
@@ -196,6 +197,9 @@ class TestRunOptions:
 
 def recorded(project: Project) -> list[Run]:
     """Return the runs in MLflow's database, latest first."""
+    # Not before the settings, which tell MLflow not to set up logging.
+    from mlflow import MlflowClient
+
     client = MlflowClient(f"sqlite:///{project.path}/mlflow.db")
     experiment = client.get_experiment_by_name("claims_fraud")
     return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"])
@@ -281,7 +285,8 @@ class TestTools:
         assert {pipeline["id"] for pipeline in picture["pipelines"]} == set(pipelines)
 
     def test_kedro_ipython_has_the_catalog(self, project):
-        shown = call("kedro", "ipython", "-c", "print('rows', len(catalog.load('fraud_scores')))")
+        # What `kedro ipython` runs, without starting Kedro a second time.
+        shown = call("ipython", "--ext=kedro.ipython", "-c", "print('rows', len(catalog.load('fraud_scores')))")
         assert "rows 1000" in shown.stdout, shown.stdout + shown.stderr
 
 

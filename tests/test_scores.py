@@ -132,39 +132,44 @@ class TestRankClaims:
 
 
 class TestMergeScores:
+    def scored(self, **columns: list) -> pd.DataFrame:
+        table = scored(**columns)
+        return table.assign(**{name: "same" for name in ROLES if name not in table})
+
     def ranked(self, **columns: list) -> pd.DataFrame:
-        return rank_claims(scored(**columns), COLUMNS, settings())
+        return rank_claims(self.scored(**columns), COLUMNS, settings())
 
     def test_without_earlier_scores_there_are_the_new_ones(self):
         pd.testing.assert_frame_equal(merge_scores(None, scored(fraud_score=[1.0]), COLUMNS), scored(fraud_score=[1.0]))
 
-    def test_claims_scored_the_same_keep_their_stamp(self):
+    def test_a_claim_that_comes_again_as_it_was_keeps_its_row(self):
         earlier = self.ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
-        again = scored(claim_id=["a"], fraud_score=[1.0], scored_at=[pd.Timestamp("2026-06-30")])
+        again = self.scored(claim_id=["a"], fraud_score=[0.5], scored_at=[pd.Timestamp("2026-06-30")])
         merged = merge_scores(earlier, again, COLUMNS)
+        assert merged.set_index("claim_id")["fraud_score"].to_dict() == {"a": 1.0, "b": 2.0}
         assert merged["scored_at"].eq(pd.Timestamp("2026-01-01")).all()
         assert sorted(merged["claim_id"]) == ["a", "b"]
 
-    @pytest.mark.parametrize("change", [{"fraud_score": [1.5]}, {"model_version": ["ffffffffffff"]}])
-    def test_claims_scored_otherwise_are_replaced(self, change):
+    @pytest.mark.parametrize("change", [{"provider_id": ["corrected"]}, {"model_version": ["ffffffffffff"]}])
+    def test_a_corrected_claim_and_one_of_another_model_are_replaced(self, change):
         earlier = self.ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
         again = {
             "claim_id": ["a"],
-            "fraud_score": [1.0],
+            "fraud_score": [0.5],
             "scored_at": pd.to_datetime(["2026-06-30"]).tolist(),
             **change,
         }
-        merged = merge_scores(earlier, scored(**again), COLUMNS).set_index("claim_id")
+        merged = merge_scores(earlier, self.scored(**again), COLUMNS).set_index("claim_id")
         assert merged["scored_at"].to_dict() == {"a": pd.Timestamp("2026-06-30"), "b": pd.Timestamp("2026-01-01")}
-        assert merged.loc["a", "fraud_score"] == again["fraud_score"][0]
+        assert merged.loc["a", "fraud_score"] == 0.5
 
     def test_claims_that_are_new_are_added(self):
         earlier = self.ranked(claim_id=["a"], fraud_score=[1.0])
-        merged = merge_scores(earlier, scored(claim_id=["b"], fraud_score=[2.0]), COLUMNS)
+        merged = merge_scores(earlier, self.scored(claim_id=["b"], fraud_score=[2.0]), COLUMNS)
         assert rank_claims(merged, COLUMNS, settings())["claim_id"].tolist() == ["b", "a"]
 
     def test_leaves_its_inputs_alone(self):
-        earlier, again = self.ranked(fraud_score=[1.0, 2.0]), scored(fraud_score=[1.0])
+        earlier, again = self.ranked(fraud_score=[1.0, 2.0]), self.scored(fraud_score=[1.0])
         before = earlier.copy(), again.copy()
         merge_scores(earlier, again, COLUMNS)
         pd.testing.assert_frame_equal(earlier, before[0])

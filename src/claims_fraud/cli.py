@@ -5,7 +5,6 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate was not passed.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,10 +150,3 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     return result if isinstance(result, int) else 0
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `claims-fraud-jobs`; leaves by SystemExit only on failure."""
-    status = run_command(jobs, sys.argv[1:] if arguments is None else arguments)
-    if status:
-        sys.exit(status)

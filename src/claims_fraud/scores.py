@@ -93,13 +93,13 @@ def rank_claims(scored: pd.DataFrame, columns: Columns, scoring: ScoringParamete
 def merge_scores(earlier: pd.DataFrame | None, scored: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return earlier scores with those of the newly scored claims put in by claim id.
 
-    A claim scored again with the same result keeps its earlier row, `scored_at` included: a repeated run changes
-    nothing.
+    A claim that comes again as it was, to the same model, keeps its earlier row: a repeated run changes nothing, not
+    even `scored_at`, and a claim that the model learned from keeps its cross-fitted score.
     """
     if earlier is None:
         return scored
     earlier = earlier.drop(columns=["rank", "flagged"])
-    same = [columns.claim_id, "fraud_score", "model_version"]
+    same = [*dict.fromkeys((*columns.identifiers, *columns.features)), "model_version"]
     unchanged = scored[same].merge(earlier[same], on=same)[columns.claim_id]
     fresh = scored[~scored[columns.claim_id].isin(unchanged)]
     kept = earlier[~earlier[columns.claim_id].isin(fresh[columns.claim_id])]

@@ -95,7 +95,7 @@ def test_a_missing_file_says_which_command_makes_it(shelf):
     cause = raised.value.__cause__
     assert isinstance(cause, InputError)
     assert str(cause).removeprefix(str(shelf)) == (
-        "/scores.parquet does not exist yet. Make it with `kedro run --pipelines=scoring` (and the same --env)."
+        "/scores.parquet does not exist yet. Make it with `kedro run --pipelines=scoring` (same --env)."
     )
 
 

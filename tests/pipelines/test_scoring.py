@@ -358,7 +358,6 @@ class TestScoreNew:
         assert scores.loc["N001", "scored_at"] == pd.Timestamp("2026-06-30")
         assert len(scores) == 1_010
 
-    @pytest.mark.xfail(reason="merge_scores compares the score and the model's version only")
     def test_a_correction_that_leaves_the_score_as_it_was_is_kept_too(self, copied, new):
         self.score(copied, new)
         self.score(copied, new.head(1).assign(provider_id="D-corrected"), "corrected.csv")
