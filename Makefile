@@ -28,6 +28,7 @@ test-bundle: .venv/dev ## Build the wheel and the configuration, install both in
 
 check: lint lock-check ## Run what CI runs beside the tests
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pylint src/claims_fraud
 
 lint: .venv/dev ## Lint, check formatting and types
 	@$(BIN)/ruff check .
