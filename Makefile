@@ -58,7 +58,7 @@ viz: .venv/run ## Build the picture of the pipeline as a static site in build/
 
 package: .venv/dev ## Build the wheel and the configuration archive in dist/
 	@rm -rf dist
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >> $(LOG)
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >> $(LOG) 2>&1 || { tail -n 20 $(LOG); exit 1; }
 	@tar --exclude='*credentials*' -czf dist/conf-claims_fraud.tar.gz conf
 	@ls dist
 
