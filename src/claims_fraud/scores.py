@@ -11,6 +11,7 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
+from claims_fraud.claims.history import upserted
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
 
@@ -65,11 +66,12 @@ def score_claims(
         Roles and settings.
     """
     known = training_scores if training_scores is not None else pd.DataFrame({columns.claim_id: []})
+    # Of these claims only: each batch would else carry all that the model learned from.
+    known = known.loc[known[columns.claim_id].isin(claims[columns.claim_id])]
     fresh = claims.loc[~claims[columns.claim_id].isin(known[columns.claim_id])]
     tables = [_judged(fresh, model, model.judge(fresh), columns)] if len(fresh) else []
     tables += [known.drop(columns="model_version")] if len(known) else []
-    roles = list(dict.fromkeys((*columns.identifiers, *columns.features)))
-    scored = claims[roles].merge(pd.concat(tables, ignore_index=True), on=columns.claim_id, how="left")
+    scored = claims[list(columns.roles)].merge(pd.concat(tables, ignore_index=True), on=columns.claim_id, how="left")
     return scored.assign(
         model_type=model.model_type,
         model_version=model.model_version_,
@@ -99,11 +101,10 @@ def merge_scores(earlier: pd.DataFrame | None, scored: pd.DataFrame, columns: Co
     if earlier is None:
         return scored
     earlier = earlier.drop(columns=["rank", "flagged"])
-    same = [*dict.fromkeys((*columns.identifiers, *columns.features)), "model_version"]
+    same = [*columns.roles, "model_version"]
     unchanged = scored[same].merge(earlier[same], on=same)[columns.claim_id]
     fresh = scored[~scored[columns.claim_id].isin(unchanged)]
-    kept = earlier[~earlier[columns.claim_id].isin(fresh[columns.claim_id])]
-    return pd.concat([kept, fresh], ignore_index=True)
+    return upserted(fresh, earlier, columns.claim_id)
 
 
 def _judged(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, judgement: Judgement, columns: Columns) -> pd.DataFrame:

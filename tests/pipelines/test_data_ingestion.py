@@ -155,3 +155,12 @@ class TestPipeline:
         before = copied.table("04_feature/features.parquet")
         assert copied.run("--pipelines=data_ingestion", params=f"raw_claims={path}") == (0, "")
         pd.testing.assert_frame_equal(copied.table("04_feature/features.parquet"), before)
+
+
+def test_new_features_are_sorted_from_the_first_batch_on():
+    columns = Columns(categorical=["code"], numeric=["claim_amount"], protected=[])
+    batch = pd.DataFrame({"claim_id": ["b", "a"], "code": ["x", "y"], "claim_amount": [1.0, 2.0]})
+    for earlier in (None, batch):
+        found, kept = derive_new_claim_features(batch, batch.head(0), earlier, columns)
+        assert found["claim_id"].tolist() == ["b", "a"]
+        assert kept["claim_id"].tolist() == ["a", "b"]

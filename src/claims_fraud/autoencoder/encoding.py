@@ -37,7 +37,7 @@ EDGE_PROBABILITIES = (TAIL_PROBABILITY, 0.02, *np.linspace(0.05, 0.95, 13), 0.98
 GRID_PROBABILITIES = np.linspace(0, 1, 64)
 # A value a million times out says no more than one a hundred times out.
 MAX_TAIL_SURPRISE = 20.0
-# The models' inputs are float32: a number beyond what that holds counts as its largest.
+# What is expected is kept as float32: a number beyond what that holds counts as its largest.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 

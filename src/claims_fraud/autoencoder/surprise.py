@@ -31,8 +31,6 @@ FLOOR = 0.02
 SCALE_QUANTILE = 0.99
 # Average precision on swapped values falls by a fifth at 1 and on rare values by a fifth at 1.5.
 RARITY_DISCOUNT = 1.5
-# Nats; a scale below is rounding.
-SMALLEST_SCALE = 1e-9
 
 
 def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> Floats:

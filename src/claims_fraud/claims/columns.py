@@ -92,10 +92,9 @@ class Columns(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        roles = [*self.identifiers, *self.categorical, *self.numeric]
         if len(self.model_categorical + self.model_numeric) < FEWEST_FEATURES:
             raise ValueError("fewer than two features: name at least two columns under categorical or numeric")
-        for name, times in Counter(roles).items():
+        for name, times in Counter(self.roles).items():
             if times > 1:
                 raise ValueError(f"column {name!r} has {times} roles; give each column one role")
             if name in OUTPUT_COLUMNS or name.startswith(OUTPUT_PREFIX):
@@ -122,6 +121,15 @@ class Columns(BaseModel):
         """Columns that are no features: ids, dates, label and incumbent."""
         extra = tuple(name for name in (self.label, self.incumbent) if name)
         return (self.claim_id, self.claim_date, *self.dates[1:], self.patient_id, self.provider_id, *extra)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All columns with a role, each once."""
+        return self.identifiers + self.features
+
+    def id_of(self, unit: Literal["patient", "provider", "claim"]) -> str:
+        """Return the column that identifies a patient, a provider or a claim."""
+        return {"patient": self.patient_id, "provider": self.provider_id, "claim": self.claim_id}[unit]
 
     @property
     def features(self) -> tuple[str, ...]:

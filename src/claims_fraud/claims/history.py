@@ -24,6 +24,13 @@ def derivable(columns: Columns) -> tuple[str, ...]:
     return tuple(name for name in columns.numeric if name in DERIVED and needs.get(name, name) is not None)
 
 
+def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) -> pd.DataFrame:
+    """Return the claims and, below them, the earlier ones that are not among them by id: what comes again replaces."""
+    if earlier is None:
+        return claims.reset_index(drop=True)
+    return pd.concat([claims, earlier[~earlier[claim_id].isin(claims[claim_id])]], ignore_index=True)
+
+
 def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the claims with the derivable columns added that they lack.
 
@@ -72,10 +79,7 @@ def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame 
     """Return what history is computed from: the claims first, then the earlier ones that are not among them."""
     names = [columns.claim_id, columns.claim_date, columns.patient_id]
     names += [columns.claim_amount] if columns.claim_amount else []
-    if earlier is None:
-        return claims[names].reset_index(drop=True)
-    others = earlier.loc[~earlier[columns.claim_id].isin(claims[columns.claim_id]), names]
-    return pd.concat([claims[names], others], ignore_index=True)
+    return upserted(claims[names], None if earlier is None else earlier[names], columns.claim_id)
 
 
 def _history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:

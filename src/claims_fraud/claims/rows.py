@@ -30,8 +30,7 @@ DATE_RANGE = (pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31"))
 
 def required_columns(columns: Columns) -> tuple[str, ...]:
     """Return the columns that the raw claims must have: all roles but those that can be derived."""
-    every = (*columns.identifiers, *columns.features)
-    return tuple(name for name in every if name not in derivable(columns))
+    return tuple(name for name in columns.roles if name not in derivable(columns))
 
 
 def check_columns(found: Iterable[object], columns: Columns) -> None:
@@ -75,7 +74,7 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
         raise InputError(f"column {twice[0]!r} appears more than once in the claims. Rename or drop the others.")
     typed: dict[str, pd.Series] = {}
     unreadable: dict[str, Mask] = {}
-    for name in dict.fromkeys((*columns.identifiers, *columns.features)):
+    for name in columns.roles:
         if name not in raw:
             continue
         read, kind = _reader(name, columns)

@@ -27,7 +27,7 @@ def split_claims(
     if parameters.split_by == "time":
         position = _position_in_time(claims[columns.claim_date])
     else:
-        key = getattr(columns, f"{parameters.split_by}_id")
+        key = columns.id_of(parameters.split_by)
         position = stable_fraction(claims[key], f"split-{parameters.seed}-")
     train_end = 1 - parameters.validation_fraction - parameters.test_fraction
     # Rounded, since 1 - 0.2 - 0.1 is a little more than the 0.7 of the seventh of ten days.

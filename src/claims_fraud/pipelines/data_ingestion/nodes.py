@@ -7,7 +7,7 @@ from datetime import date
 import pandas as pd
 
 from claims_fraud.claims import Columns, IngestionParameters
-from claims_fraud.claims.history import derive_features
+from claims_fraud.claims.history import derive_features, upserted
 from claims_fraud.claims.ingestion import separate_rejected
 from claims_fraud.claims.splits import split_claims
 
@@ -39,13 +39,6 @@ def derive_new_claim_features(
     History counts the claims ingested for training and the new claims ingested before, each once; a claim that comes
     again replaces itself.
     """
-    known = features
-    if earlier_new is not None:
-        since = earlier_new[~earlier_new[columns.claim_id].isin(features[columns.claim_id])]
-        known = pd.concat([features, since], ignore_index=True)
-    batch = derive_features(claims, columns, earlier=known)
-    if earlier_new is None:
-        return batch, batch
-    others = earlier_new[~earlier_new[columns.claim_id].isin(batch[columns.claim_id])]
-    merged = pd.concat([others, batch], ignore_index=True).sort_values(columns.claim_id, ignore_index=True)
-    return batch, merged
+    batch = derive_features(claims, columns, earlier=upserted(features, earlier_new, columns.claim_id))
+    merged = upserted(batch, earlier_new, columns.claim_id)
+    return batch, merged.sort_values(columns.claim_id, ignore_index=True)

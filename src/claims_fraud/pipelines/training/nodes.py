@@ -36,7 +36,7 @@ def fit_autoencoder(
             include={"n_folds", "n_estimators", "max_depth", "learning_rate", "max_classes", "seed", "n_jobs"}
         ),
     )
-    groups = claims[getattr(columns, f"{training.folds_by}_id")]
+    groups = claims[columns.id_of(training.folds_by)]
     model.fit(claims, columns.model_categorical, columns.model_numeric, groups=groups)
     return model, training_score_table(claims, model, columns)
 
@@ -66,7 +66,7 @@ def measure_training(
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
     """Raise InputError if there are too few claims or groups, or a column has no or a single value."""
-    group = getattr(columns, f"{training.folds_by}_id")
+    group = columns.id_of(training.folds_by)
     groups = claims[group].nunique() + int(claims[group].isna().sum())
     if groups < training.n_folds:
         raise InputError(
