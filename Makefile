@@ -44,7 +44,8 @@ COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes
 
 lock: | $(UV) ## Pin the dependencies of pyproject.toml, with hashes and without addresses
 	@$(COMPILE) --output-file requirements/run.lock
-	@$(COMPILE) --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+	@$(COMPILE) --extra spark --constraint requirements/run.lock --output-file requirements/spark.lock
+	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file requirements/dev.lock
 
 lock-check: | $(UV) ## Check that the locks fit pyproject.toml
 	@for lock in run dev; do cp requirements/$$lock.lock .venv/$$lock.lock; done

@@ -7,10 +7,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
 
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
@@ -39,6 +41,10 @@ class ProjectHooks:
                 "Change that key in conf/ instead."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
+        columns = self.parameters.columns
+        # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
+        OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
+        _start_spark(loader)
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Generator[None, Any, Any]:
@@ -70,7 +76,20 @@ class ProjectHooks:
                 logger.info("%s: %s", name, _place(catalog.get(name)))
 
 
+def _start_spark(loader: AbstractConfigLoader) -> None:
+    """Start Spark if the environment has a `spark.yml`, before a dataset asks for a session."""
+    try:
+        settings = loader["spark"]
+    except MissingConfigException:
+        return
+    from claims_fraud.datasets.session import start_session  # noqa: PLC0415 - Spark is an extra
+
+    catalog = (loader.runtime_params or {}).get("catalog", loader["globals"]["catalog"])
+    start_session(settings, catalog)
+
+
 def _place(dataset: Any) -> str:
-    """Return where a dataset is, relative to the working directory if it is below it."""
-    path = Path(str(dataset._describe().get("filepath", "in memory")))
+    """Return where a dataset is: a table's name, or a path, relative to the working directory if it is below it."""
+    described = dataset._describe()
+    path = Path(str(described.get("table") or described.get("filepath", "in memory")))
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

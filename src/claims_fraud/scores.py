@@ -5,17 +5,34 @@ Not for computing surprise: that is the autoencoder's. Not for reading or writin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import pandas as pd
+import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
-from claims_fraud.claims.history import upserted
+from claims_fraud.claims.tables import TYPES, claims_schema, described
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
 
 REASONS = ("reason_1", "reason_2", "reason_3")
+# Name, type and description of the columns beside the claim's own and the surprises.
+SCORES = (
+    ("fraud_score", pa.float64(), "Sum of the surprises; higher is more suspicious"),
+    ("fraud_percentile", pa.float64(), "Share of the training claims that score lower, in per cent"),
+)
+WORDS = tuple((name, pa.string(), "What the claim has and what was expected") for name in REASONS)
+RANK = ("rank", pa.int64(), "Place, 1 the most suspicious")
+FLAGGED = ("flagged", pa.bool_(), "Whether the claim is above the threshold or within the capacity")
+STAMPS = (
+    ("model_type", pa.string(), "catboost or xgboost"),
+    ("model_version", pa.string(), "Hash of the model's content"),
+    ("scored_at", TYPES["date"], "Stamp of the scoring, in UTC"),
+)
 
 
 def training_score_table(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, columns: Columns) -> pd.DataFrame:
@@ -24,15 +41,13 @@ def training_score_table(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, col
     return table.assign(model_version=model.model_version_)
 
 
-def check_model_fits(
-    model: ClaimsTreeAutoencoder, columns: Columns, training_scores: pd.DataFrame | None = None
-) -> None:
-    """Raise InputError if the model learned from other columns, or the training scores are of another model."""
-    if training_scores is not None and (training_scores["model_version"] != model.model_version_).any():
+def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns, trained_versions: Sequence[str] = ()) -> None:
+    """Raise InputError if the model learned from other columns, or the training scores are of another version of it."""
+    other = [version for version in trained_versions if version != model.model_version_]
+    if other:
         raise InputError(
-            f"training_scores are of model version {training_scores['model_version'].iloc[0]}, the model is "
-            f"{model.model_version_}: one was replaced alone. Train again "
-            "(`kedro run --pipelines=training,scoring`)."
+            f"training_scores are of model version {other[0]}, the model is {model.model_version_}: one was replaced "
+            "alone. Train again (`kedro run --pipelines=training,scoring`)."
         )
     trained = (set(model.cat_features_), set(model.num_features_), set(model.context_features))
     configured = (set(columns.model_categorical), set(columns.model_numeric), set(columns.context_features))
@@ -44,67 +59,65 @@ def check_model_fits(
         )
 
 
+def scored_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of what `score_claims` makes: the claim's roles and what the model says of it."""
+    claims = claims_schema(columns, columns.roles)
+    return pa.schema([*claims, *_judged_fields(columns), *(described(*field) for field in STAMPS)])
+
+
+def fraud_scores_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of `fraud_scores`, in the order of its columns."""
+    scored = scored_schema(columns)
+    rank, flagged = described(*RANK), described(*FLAGGED)
+    roles = [scored.field(name) for name in columns.roles]
+    score, percentile, *rest = (field for field in scored if field.name not in columns.roles)
+    return pa.schema([*roles, rank, score, percentile, flagged, *rest])
+
+
 def score_claims(
-    claims: pd.DataFrame,
-    model: ClaimsTreeAutoencoder,
-    training_scores: pd.DataFrame | None,
-    columns: Columns,
-    scoring: ScoringParameters,
+    claims: pd.DataFrame, model: ClaimsTreeAutoencoder, columns: Columns, scored_at: datetime
 ) -> pd.DataFrame:
     """Return the claims with everything `fraud_scores` says of them but rank and flag.
 
     Parameters
     ----------
     claims : DataFrame of shape (n, ...)
-        Features.
+        Features; those of claims that the model learned from, with the columns of their training scores beside them,
+        are kept as they are: a model is never surprised by what it has seen.
     model : ClaimsTreeAutoencoder
-        Scores the claims that are not among the training scores.
-    training_scores : DataFrame, optional
-        Cross-fitted scores of `training_score_table`, kept for the claims that the model learned from: a model is
-        never surprised by what it has seen.
-    columns, scoring
-        Roles and settings.
+        Scores all others.
+    columns : Columns
+        Roles.
+    scored_at : datetime
+        Stamp of this scoring.
     """
-    known = training_scores if training_scores is not None else pd.DataFrame({columns.claim_id: []})
-    # Of these claims only: each batch would else carry all that the model learned from.
-    known = known.loc[known[columns.claim_id].isin(claims[columns.claim_id])]
-    fresh = claims.loc[~claims[columns.claim_id].isin(known[columns.claim_id])]
-    tables = [_judged(fresh, model, model.judge(fresh), columns)] if len(fresh) else []
-    tables += [known.drop(columns="model_version")] if len(known) else []
-    scored = claims[list(columns.roles)].merge(pd.concat(tables, ignore_index=True), on=columns.claim_id, how="left")
-    return scored.assign(
+    judged = [field.name for field in _judged_fields(columns)]
+    known = claims["fraud_score"].notna() if "fraud_score" in claims else pd.Series(False, claims.index)
+    fresh, seen = claims[~known], claims[known]
+    tables = [seen[[columns.claim_id, *judged]]] if len(seen) else []
+    if len(fresh) or not tables:
+        tables.insert(0, _judged(fresh, model, model.judge(fresh), columns))
+    said = pd.concat(tables, ignore_index=True)
+    return claims[list(columns.roles)].merge(said, on=columns.claim_id, how="left").assign(
         model_type=model.model_type,
         model_version=model.model_version_,
-        scored_at=pd.Timestamp(scoring.scored_at).tz_localize(None).as_unit("us"),
+        scored_at=pd.Timestamp(scored_at).tz_localize(None).as_unit("us"),
     )
 
 
-def rank_claims(scored: pd.DataFrame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
-    """Return `fraud_scores`: sorted by descending score, ties by claim id, with rank and flag."""
-    ranked = scored.sort_values(["fraud_score", columns.claim_id], ascending=[False, True], ignore_index=True)
-    ranked["rank"] = range(1, len(ranked) + 1)
+def with_flags(ranked: pd.DataFrame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
+    """Return `fraud_scores` of ranked claims: with the flag, columns in order."""
     above = ranked["fraud_percentile"] > scoring.threshold_percentile
-    ranked["flagged"] = above if scoring.top_k is None else ranked["rank"] <= scoring.top_k
-    surprises = [name for name in ranked if str(name).startswith(OUTPUT_PREFIX)]
-    judged = ["rank", "fraud_score", "fraud_percentile", "flagged", *REASONS, *surprises]
-    stamps = ["model_type", "model_version", "scored_at"]
-    roles = [name for name in ranked if name not in (*judged, *stamps)]
-    return ranked[[*roles, *judged, *stamps]]
+    flagged = above if scoring.top_k is None else ranked["rank"] <= scoring.top_k
+    return ranked.assign(flagged=flagged)[fraud_scores_schema(columns).names]
 
 
-def merge_scores(earlier: pd.DataFrame | None, scored: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """Return earlier scores with those of the newly scored claims put in by claim id.
-
-    A claim that comes again as it was, to the same model, keeps its earlier row: a repeated run changes nothing, not
-    even `scored_at`, and a claim that the model learned from keeps its cross-fitted score.
-    """
-    if earlier is None:
-        return scored
-    earlier = earlier.drop(columns=["rank", "flagged"])
-    same = [*columns.roles, "model_version"]
-    unchanged = scored[same].merge(earlier[same], on=same)[columns.claim_id]
-    fresh = scored[~scored[columns.claim_id].isin(unchanged)]
-    return upserted(fresh, earlier, columns.claim_id)
+def _judged_fields(columns: Columns) -> list[pa.Field]:
+    surprises = [
+        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score") for name in
+        columns.scored_features
+    ]
+    return [*(described(*field) for field in (*SCORES, *WORDS)), *surprises]
 
 
 def _judged(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, judgement: Judgement, columns: Columns) -> pd.DataFrame:

@@ -19,8 +19,11 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # An environment that sets one key of `training:` keeps the others.
+    "config_patterns": {"spark": ["spark*", "spark*/**"]},
     "merge_strategy": {"parameters": "soft"},
     "custom_resolvers": {
+        # `${column:claim_id}` is the column with that role; a hook puts in those that parameters name.
+        "column": lambda role: role,
         "today": lambda: datetime.now(UTC).date().isoformat(),
         # A notebook runs in its own folder and still has to find the project's files.
         "project_root": lambda: str(find_kedro_project(Path.cwd()) or Path.cwd()),

@@ -6,9 +6,11 @@ Not for registries: MLflow and the catalog store this folder as it is.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,21 @@ def read_model(folder: Path) -> dict[str, Any]:
         if file_hash(folder / name) != expected:
             raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {ADVICE}")
     return {**content, "model_version": told}
+
+
+def packed(folder: Path) -> bytes:
+    """Return the artefact as the bytes of a ZIP file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(folder))
+    return buffer.getvalue()
+
+
+def unpack(artefact: bytes, folder: Path) -> None:
+    """Write the artefact that `packed` made into an empty folder."""
+    with zipfile.ZipFile(io.BytesIO(artefact)) as archive:
+        archive.extractall(folder)
 
 
 def _check_replaceable(target: Path) -> None:

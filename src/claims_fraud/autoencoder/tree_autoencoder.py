@@ -26,7 +26,15 @@ from claims_fraud.autoencoder.column_model import ColumnModel, Predictions, cros
 from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, Ints, NumberEncoder
 from claims_fraud.autoencoder.explanation import Expectation, given_texts, reason_sentences
 from claims_fraud.autoencoder.folds import fold_numbers
-from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, content_hash, file_hash, read_model, write_model
+from claims_fraud.autoencoder.persistence import (
+    COLUMN_FOLDER,
+    content_hash,
+    file_hash,
+    packed,
+    read_model,
+    unpack,
+    write_model,
+)
 from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale
 
 logger = logging.getLogger(__name__)
@@ -283,6 +291,24 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             model.models_[name] = ColumnModel(booster, np.asarray(column["observed"]))
         model.model_version_ = content["model_version"]
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a fitted model as its artefact: how it reaches other processes, Spark's workers above all."""
+        if not hasattr(self, "models_"):
+            state: dict[str, Any] = super().__getstate__()
+            return state
+        with tempfile.TemporaryDirectory() as scratch:
+            self.save(Path(scratch) / "model")
+            return {"artefact": packed(Path(scratch) / "model")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore what `__getstate__` returned, on one thread: where models are sent, processes are many."""
+        if "artefact" not in state:
+            super().__setstate__(state)
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            unpack(state["artefact"], Path(scratch))
+            self.__dict__.update(vars(type(self).load(scratch, n_jobs=1)))
 
     @property
     def features_(self) -> tuple[str, ...]:

@@ -131,6 +131,10 @@ class Columns(BaseModel):
         """Return the column that identifies a patient, a provider or a claim."""
         return {"patient": self.patient_id, "provider": self.provider_id, "claim": self.claim_id}[unit]
 
+    def is_number(self, name: str) -> bool:
+        """Return whether the column with this role holds numbers."""
+        return name in self.numeric or name == self.label
+
     @property
     def features(self) -> tuple[str, ...]:
         """Categorical and numeric columns, protected ones included."""

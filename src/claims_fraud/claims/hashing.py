@@ -26,9 +26,10 @@ def stable_hash(ids: pd.Series, salt: str) -> npt.NDArray[np.uint64]:
     -------
     array of shape (n,), uint64
     """
-    codes, unique = pd.factorize(ids.astype(object).where(ids.notna(), ""))
-    digests = [hashlib.sha256((salt + str(value)).encode()).digest()[:8] for value in unique]
-    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)[codes]
+    texts = [str(value) for value in ids.astype(object).where(ids.notna(), "")]
+    # Not by pandas' own ways to tell texts apart, which take a null character for the end of the text.
+    digests = {text: hashlib.sha256((salt + text).encode()).digest()[:8] for text in set(texts)}
+    return np.frombuffer(b"".join(digests[text] for text in texts), dtype=">u8").astype(np.uint64)
 
 
 def stable_fraction(ids: pd.Series, salt: str) -> npt.NDArray[np.float64]:

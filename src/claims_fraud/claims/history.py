@@ -24,6 +24,12 @@ def derivable(columns: Columns) -> tuple[str, ...]:
     return tuple(name for name in columns.numeric if name in DERIVED and needs.get(name, name) is not None)
 
 
+def history_inputs(columns: Columns) -> list[str]:
+    """Return the columns that a patient's history is computed from."""
+    amount = [columns.claim_amount] if columns.claim_amount else []
+    return [columns.claim_id, columns.claim_date, columns.patient_id, *amount]
+
+
 def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) -> pd.DataFrame:
     """Return the claims and, below them, the earlier ones that are not among them by id: what comes again replaces."""
     if earlier is None:
@@ -77,8 +83,7 @@ def _birthdays(later: pd.Series, birth: pd.Series) -> pd.Series:
 
 def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None) -> pd.DataFrame:
     """Return what history is computed from: the claims first, then the earlier ones that are not among them."""
-    names = [columns.claim_id, columns.claim_date, columns.patient_id]
-    names += [columns.claim_amount] if columns.claim_amount else []
+    names = history_inputs(columns)
     return upserted(claims[names], None if earlier is None else earlier[names], columns.claim_id)
 
 

@@ -6,8 +6,10 @@ Not for a frame that does not fit in memory: the pipeline applies the same funct
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,11 +17,25 @@ from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derive_features
 from claims_fraud.claims.parameters import IngestionParameters
 from claims_fraud.claims.reading import read_claims
-from claims_fraud.claims.rows import broken_rules, duplicate_rules, reasons_by_row, typed_claims
+from claims_fraud.claims.rows import (
+    broken_rules,
+    check_columns,
+    duplicate_rules,
+    is_present,
+    kinds,
+    not_of_kind,
+    reasons_by_row,
+    typed_claims,
+)
 from claims_fraud.claims.splits import split_claims
+from claims_fraud.claims.tables import REASONS
 from claims_fraud.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+
+# A column most of whose values cannot be read is mapped to the wrong role; a few bad values are bad rows.
+WRONG_KIND_FRACTION = 0.5
 
 
 def separate_rejected(
@@ -50,35 +66,94 @@ def separate_rejected(
     InputError
         If there are no rows, columns are missing or of the wrong kind, or too many rows are rejected.
     """
-    if not len(raw):
-        raise InputError("the claims have no rows, only columns. Check where they come from, and any filter before.")
-    raw = raw.reset_index(drop=True)
+    check_columns(raw.columns, columns)
+    checked = checked_claims(raw.reset_index(drop=True), columns, parameters, as_of)
+    check_findings(findings(checked, columns), columns, parameters)
+    return valid_claims(checked, columns), rejected_claims(checked)
+
+
+def checked_claims(
+    raw: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: date
+) -> pd.DataFrame:
+    """Return rows as they came with `rejection_reasons`, null where they break no rule.
+
+    All rows, or all those of each of some claim ids.
+    """
     typed, unreadable = typed_claims(raw, columns)
     rules = {
         **unreadable,
         **broken_rules(typed, columns, parameters.signed_columns, as_of),
         **duplicate_rules(raw.assign(**{columns.claim_id: typed[columns.claim_id]}), columns.claim_id),
     }
-    reasons = reasons_by_row(rules, len(raw))
-    bad = reasons.notna()
-    rejected = raw[bad].assign(rejection_reasons=reasons[bad]).reset_index(drop=True)
-    logger.info("%s claims read: %s valid, %s rejected", f"{len(raw):,}", f"{(~bad).sum():,}", f"{bad.sum():,}")
-    _check_rejected(rejected, len(raw), parameters.max_rejected_fraction, columns.claim_id)
-    return typed[~bad].reset_index(drop=True), rejected
+    return raw.assign(**{REASONS: reasons_by_row(rules, raw.index)})
 
 
-def _check_rejected(rejected: pd.DataFrame, rows: int, allowed: float, claim_id: str) -> None:
-    if len(rejected) <= allowed * rows and len(rejected) < rows:
+def valid_claims(checked: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return the checked rows that break no rule: columns with a role, brought to their kinds."""
+    return typed_claims(checked[checked[REASONS].isna()], columns)[0].reset_index(drop=True)
+
+
+def rejected_claims(checked: pd.DataFrame) -> pd.DataFrame:
+    """Return the checked rows that break a rule, as they came, with `rejection_reasons`."""
+    return checked[checked[REASONS].notna()].reset_index(drop=True)
+
+
+def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
+    """Return what `check_findings` has to know of checked rows: counts that add up, and the first example of each."""
+    reasons = checked[REASONS].dropna()
+    each = reasons.str.split("; ").explode()
+    expected = kinds(columns, checked.columns)
+    wrong = {name: each.index[each == not_of_kind(name, kind)] for name, kind in expected.items()}
+    return {
+        "rows": len(checked),
+        "rejected": len(reasons),
+        "reasons": each.value_counts().to_dict(),
+        "present": {name: int(is_present(checked[name]).sum()) for name in expected},
+        "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
+        "example": [str(checked.loc[reasons.index[0], columns.claim_id]), reasons.iloc[0]] if len(reasons) else None,
+    }
+
+
+def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the findings of two batches together."""
+    return {
+        "rows": one["rows"] + other["rows"],
+        "rejected": one["rejected"] + other["rejected"],
+        "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
+        "present": {name: number + other["present"][name] for name, number in one["present"].items()},
+        "wrong": {**other["wrong"], **one["wrong"]},
+        "example": one["example"] or other["example"],
+    }
+
+
+def check_findings(found: dict[str, Any], columns: Columns, parameters: IngestionParameters) -> None:
+    """Raise InputError if the claims have no rows, a column is of the wrong kind, or too many rows are rejected."""
+    rows, rejected = found["rows"], found["rejected"]
+    if not rows:
+        raise InputError("the claims have no rows, only columns. Check where they come from, and any filter before.")
+    for name, kind in kinds(columns, found["present"]).items():
+        _check_kind(name, kind, found)
+    logger.info("%s claims read: %s valid, %s rejected", f"{rows:,}", f"{rows - rejected:,}", f"{rejected:,}")
+    if rejected <= parameters.max_rejected_fraction * rows and rejected < rows:
         return
-    counts = rejected["rejection_reasons"].str.split("; ").explode().value_counts()
-    most = ", ".join(f"{reason} ({count:,})" for reason, count in counts.head(5).items())
-    first = rejected.iloc[0]
-    more = ", or allow more" if len(rejected) < rows else "; with none left there is nothing to go on with"
+    most = ", ".join(f"{reason} ({count:,})" for reason, count in Counter(found["reasons"]).most_common(5))
+    claim_id, why = found["example"]
+    more = ", or allow more" if rejected < rows else "; with none left there is nothing to go on with"
     raise InputError(
-        f"{len(rejected):,} of {rows:,} claims are rejected, and {100 * allowed:g} % may be "
-        f"(data_ingestion.max_rejected_fraction): {most}. For example {claim_id} {str(first[claim_id])!r}: "
-        f"{first['rejection_reasons']}. Correct the claims or the `columns:` block{more}."
+        f"{rejected:,} of {rows:,} claims are rejected, and {100 * parameters.max_rejected_fraction:g} % may be "
+        f"(data_ingestion.max_rejected_fraction): {most}. For example {columns.claim_id} {claim_id!r}: {why}. Correct "
+        f"the claims or the `columns:` block{more}."
     )
+
+
+def _check_kind(name: str, kind: str, found: dict[str, Any]) -> None:
+    bad, present = found["reasons"].get(not_of_kind(name, kind), 0), found["present"][name]
+    if bad > WRONG_KIND_FRACTION * present:
+        wanted = {"a number": "12.5", "a date": "2025-03-31"}.get(kind, "text")
+        raise InputError(
+            f"column {name!r} is not {kind} in {bad:,} of {present:,} rows, for example {found['wrong'][name]}; wanted "
+            f"is {kind} such as {wanted}. Correct the values, or the column's role in `columns:` of parameters.yml."
+        )
 
 
 class DataIngestion:

@@ -17,6 +17,11 @@ from claims_fraud.errors import InputError, listed
 
 SUFFIXES = (".parquet", ".csv")
 SEPARATORS = (",", ";", "\t", "|")
+# What stands for a missing value in a CSV, whatever reads it: pandas' own list.
+CSV_NULLS = (
+    *("", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-NaN", "-nan", "<NA>", "#NA", "#N/A", "#N/A N/A"),
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
 
 
 def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims") -> pd.DataFrame:
@@ -37,8 +42,8 @@ def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims"
     InputError
         If the path does not exist, holds no data, is damaged, or the separator is wrong.
     """
-    files = _data_files(Path(path), name)
-    folders = {file: _partition(file, Path(path)) for file in files}
+    files = data_files(Path(path), name)
+    folders = {file: partition_columns(file, Path(path)) for file in files}
     is_parquet = files[0].suffix.lower() == ".parquet"
     frame = _read_parquet(folders, name) if is_parquet else _read_csv(folders, separator, name)
     if frame.empty:
@@ -46,7 +51,8 @@ def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims"
     return frame
 
 
-def _data_files(path: Path, name: str) -> list[Path]:
+def data_files(path: Path, name: str) -> list[Path]:
+    """Return the files to read: all parquet or all CSV; raise InputError otherwise."""
     if not path.exists():
         raise InputError(
             f"{name}: {path} does not exist. Give an existing parquet or CSV file, or a folder of them, with "
@@ -72,7 +78,7 @@ def _data_files(path: Path, name: str) -> list[Path]:
     return data
 
 
-def _partition(file: Path, root: Path) -> dict[str, str]:
+def partition_columns(file: Path, root: Path) -> dict[str, str]:
     """Return what the ``key=value`` folders between the root and the file say (Hive's layout, which Spark writes)."""
     parts = file.relative_to(root).parts[:-1]
     return {key: unquote(value) for key, _, value in (part.partition("=") for part in parts if "=" in part)}
@@ -84,7 +90,9 @@ def _read_parquet(folders: dict[Path, dict[str, str]], name: str) -> pd.DataFram
             raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
     try:
         tables = [_parquet_table(file, partition) for file, partition in folders.items()]
-        return _without_index(pa.concat_tables(tables, promote_options="permissive").to_pandas())
+        # Whole numbers beside nulls stay whole: ids may be longer than a float tells apart.
+        table = pa.concat_tables(tables, promote_options="permissive")
+        return _without_index(table.to_pandas(integer_object_nulls=True))
     except (pa.ArrowException, OSError) as error:
         first_line = str(error).splitlines()[0]
         raise InputError(
@@ -112,7 +120,9 @@ def _read_csv(folders: dict[Path, dict[str, str]], separator: str, name: str) ->
 
 def _csv_frame(file: Path, separator: str, name: str) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(file, sep=separator, dtype=str, encoding="utf-8-sig")
+        frame = pd.read_csv(
+            file, sep=separator, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=CSV_NULLS
+        )
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{name}: {file} is an empty file. Write it again from its source.") from error
     except pd.errors.ParserError as error:

@@ -1,11 +1,12 @@
 """The rules for a valid row, built from the roles of the columns, and the kinds that values are brought to.
 
-A bad value rejects its row with a reason; what makes the whole table useless (a column missing, a column of the wrong
-kind) raises. Not for what is unusual but possible: judging that is the autoencoder's work.
+A bad value rejects its row with a reason. Not for what a whole table must have: that is `ingestion`'s. Not for what is
+unusual but possible: judging that is the autoencoder's work.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
@@ -22,8 +23,6 @@ from claims_fraud.errors import InputError, listed, nearest
 
 Mask = npt.NDArray[np.bool_]
 
-# A column most of whose values cannot be read is mapped to the wrong role; a few bad values are bad rows.
-WRONG_KIND_FRACTION = 0.5
 # What datetime64[ns] can hold, in whole years.
 DATE_RANGE = (pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31"))
 
@@ -34,8 +33,11 @@ def required_columns(columns: Columns) -> tuple[str, ...]:
 
 
 def check_columns(found: Iterable[object], columns: Columns) -> None:
-    """Raise InputError if a column with a role is missing and cannot be derived."""
+    """Raise InputError if a column with a role is missing and cannot be derived, or a column appears twice."""
     names = list(found)
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InputError(f"column {twice[0]!r} appears more than once in the claims. Rename or drop the others.")
     missing = [name for name in required_columns(columns) if name not in names]
     if missing:
         hints = nearest(missing[0], map(str, names))
@@ -62,16 +64,7 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
         Ids and categories as str or None (blank is missing), numbers as float64, dates as naive datetime64[ns] in UTC.
     unreadable : dict of reason to boolean array of shape (n,)
         Rows whose value is there but cannot be read as its kind, and rows without claim id or date.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, appears twice, or is of the wrong kind.
     """
-    check_columns(raw.columns, columns)
-    twice = raw.columns[raw.columns.duplicated()]
-    if len(twice):
-        raise InputError(f"column {twice[0]!r} appears more than once in the claims. Rename or drop the others.")
     typed: dict[str, pd.Series] = {}
     unreadable: dict[str, Mask] = {}
     for name in columns.roles:
@@ -82,8 +75,7 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
         bad = np.asarray(typed[name].isna())
         bad[bad] = is_present(raw[name][bad])
         missing = np.asarray(typed[name].isna()) & ~bad
-        _check_kind(raw[name], bad, int((~missing).sum()), kind)
-        unreadable[f"{name} is not {kind}"] = bad
+        unreadable[not_of_kind(name, kind)] = bad
         if name in (columns.claim_id, columns.claim_date):
             unreadable[f"{name} is missing"] = missing
     return pd.DataFrame(typed, index=raw.index), unreadable
@@ -127,16 +119,27 @@ def _unabridged(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def reasons_by_row(rules: dict[str, Mask], rows: int) -> pd.Series:
+def reasons_by_row(rules: dict[str, Mask], rows: pd.Index) -> pd.Series:
     """Join the reasons of the broken rules by "; ", a string a row; None where no rule is broken."""
-    reasons = np.full(rows, "", dtype=object)
+    reasons = np.full(len(rows), "", dtype=object)
     for reason, mask in rules.items():
         reasons[mask] = [f"{earlier}; {reason}" if earlier else reason for earlier in reasons[mask]]
-    return pd.Series([reason or None for reason in reasons], dtype=object)
+    return pd.Series([reason or None for reason in reasons], rows, dtype=object)
+
+
+def kinds(columns: Columns, given: Iterable[str]) -> dict[str, str]:
+    """Return what each given column with a role has to be: text, a number or a date."""
+    found = set(given)
+    return {name: _reader(name, columns)[1] for name in columns.roles if name in found}
+
+
+def not_of_kind(name: str, kind: str) -> str:
+    """Return the reason why a row is rejected whose value cannot be read as its kind."""
+    return f"{name} is not {kind}"
 
 
 def _reader(name: str, columns: Columns) -> tuple[Callable[[pd.Series], pd.Series], str]:
-    if name in columns.numeric or name == columns.label:
+    if columns.is_number(name):
         return numbers, "a number"
     if name in columns.dates:
         return dates, "a date"
@@ -195,14 +198,3 @@ def is_present(values: pd.Series) -> pd.Series:
 
 def _is_blank(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
-
-
-def _check_kind(values: pd.Series, bad: Mask, present: int, kind: str) -> None:
-    if bad.sum() > WRONG_KIND_FRACTION * present:
-        example: Any = values[bad].astype(object).iloc[0]
-        wanted = {"a number": "12.5", "a date": "2025-03-31"}.get(kind, "text")
-        raise InputError(
-            f"column {values.name!r} is not {kind} in {int(bad.sum()):,} of {present:,} rows, for example {example!r}; "
-            f"wanted is {kind} such as {wanted}. Correct the values, or the column's role in `columns:` of "
-            "parameters.yml."
-        )

@@ -11,6 +11,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
+from claims_fraud.claims.history import upserted
 from claims_fraud.errors import InputError
 
 
@@ -27,6 +28,8 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         Pipeline that writes it, for the message when it is missing.
     optional : bool
         Whether a missing file loads as None.
+    upsert_by : str, optional
+        Key column of a table: rows saved replace those with their key, all others stay; sorted by key.
     metadata : dict, optional
         Ignored by Kedro; kedro-viz reads the layer here.
     """
@@ -38,12 +41,14 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         dataset: dict[str, Any],
         made_by: str,
         optional: bool = False,
+        upsert_by: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
         self._definition = dataset
         self._made_by = made_by
         self._optional = optional
+        self._upsert_by = upsert_by
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -59,6 +64,9 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
     def save(self, data: Any) -> None:
         """Write the data; a failure leaves the file as it was."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._upsert_by:
+            earlier = self._at(self._path).load() if self._path.exists() else None
+            data = upserted(data, earlier, self._upsert_by).sort_values(self._upsert_by, ignore_index=True)
         with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=f".{self._path.stem}-") as scratch:
             unfinished = Path(scratch) / self._path.name
             self._at(unfinished).save(data)

@@ -3,42 +3,92 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 import pandas as pd
 
+from claims_fraud import frames
 from claims_fraud.claims import Columns, IngestionParameters
-from claims_fraud.claims.history import derive_features, upserted
-from claims_fraud.claims.ingestion import separate_rejected
-from claims_fraud.claims.splits import split_claims
+from claims_fraud.claims.history import derive_features, history_inputs
+from claims_fraud.claims.ingestion import (
+    added_findings,
+    check_findings,
+    checked_claims,
+    findings,
+    rejected_claims,
+    valid_claims,
+)
+from claims_fraud.claims.rows import check_columns
+from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split
+from claims_fraud.claims.tables import claims_schema, features_schema, rejected_schema
+from claims_fraud.frames import Frame
+
+IS_NEW = "__is_new"
+
+
+def check_claims(claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str) -> Frame:
+    """Return every row as it came, with the rules that it breaks."""
+    check_columns(claims.columns, columns)
+    check = partial(checked_claims, columns=columns, parameters=parameters, as_of=date.fromisoformat(as_of))
+    return frames.map_groups(claims, columns.claim_id, check, rejected_schema(frames.schema_of(claims)))
 
 
 def separate_rejected_claims(
-    claims: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    checked: Frame, columns: Columns, parameters: IngestionParameters
+) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
-    return separate_rejected(claims, columns, parameters, date.fromisoformat(as_of))
+    found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
+    check_findings(found, columns, parameters)
+    valid = partial(valid_claims, columns=columns)
+    return (
+        frames.map_batches(checked, valid, claims_schema(columns, checked.columns)),
+        frames.map_batches(checked, rejected_claims, frames.schema_of(checked)),
+    )
 
 
-def derive_claim_features(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def derive_claim_features(claims: Frame, columns: Columns) -> Frame:
     """Return the features of valid claims: a row each."""
-    return derive_features(claims, columns)
+    schema = features_schema(columns, claims.columns)
+    return frames.map_groups(claims, columns.patient_id, partial(derive_features, columns=columns), schema)
 
 
 def split_features(
-    features: pd.DataFrame, columns: Columns, parameters: IngestionParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    features: Frame, columns: Columns, parameters: IngestionParameters
+) -> tuple[Frame, Frame, Frame]:
     """Return train, validation and test features."""
-    return split_claims(features, columns, parameters)
+    days = frames.reduce_batches(features, partial(claims_by_day, columns=columns), _added)
+    schema = frames.schema_of(features)
+    choose = partial(claims_of_split, days=days, columns=columns, parameters=parameters)
+    train, validation, test = (frames.map_batches(features, partial(choose, split=split), schema) for split in SPLITS)
+    return train, validation, test
 
 
-def derive_new_claim_features(
-    claims: pd.DataFrame, features: pd.DataFrame, earlier_new: pd.DataFrame | None, columns: Columns
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return features of the new claims, and of all claims that came after training, these included.
+def derive_new_claim_features(claims: Frame, features: Frame, earlier_new: Frame | None, columns: Columns) -> Frame:
+    """Return features of the new claims.
 
     History counts the claims ingested for training and the new claims ingested before, each once; a claim that comes
     again replaces itself.
     """
-    batch = derive_features(claims, columns, earlier=upserted(features, earlier_new, columns.claim_id))
-    merged = upserted(batch, earlier_new, columns.claim_id)
-    return batch, merged.sort_values(columns.claim_id, ignore_index=True)
+    names = history_inputs(columns)
+    earlier = None if earlier_new is None else earlier_new[names]
+    known = frames.upserted(features[names], earlier, columns.claim_id)
+    # Only the patients at hand: the others' history is of no use, and there may be millions of them.
+    theirs = frames.matching(known, claims, [columns.patient_id])
+    both = frames.union(claims, frames.without(theirs, claims, [columns.claim_id]), marker=IS_NEW)
+    schema = features_schema(columns, claims.columns)
+    return frames.map_groups(both, columns.patient_id, partial(_features_of_new, columns=columns), schema)
+
+
+def keep_new_claim_features(features: Frame) -> Frame:
+    """Return the features for the table of all claims since training, which puts them in by claim id."""
+    return features
+
+
+def _features_of_new(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    is_new = claims[IS_NEW].to_numpy(bool)
+    rows = claims.drop(columns=IS_NEW)
+    return derive_features(rows[is_new].reset_index(drop=True), columns, earlier=rows[~is_new])
+
+
+def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}

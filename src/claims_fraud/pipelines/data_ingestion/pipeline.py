@@ -5,13 +5,15 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from claims_fraud.pipelines.data_ingestion.nodes import (
+    check_claims,
     derive_claim_features,
     derive_new_claim_features,
+    keep_new_claim_features,
     separate_rejected_claims,
     split_features,
 )
 
-RULES = {"columns": "params:columns", "parameters": "params:data_ingestion", "as_of": "params:as_of"}
+RULES = {"columns": "params:columns", "parameters": "params:data_ingestion"}
 
 
 def create_pipeline() -> Pipeline:
@@ -19,8 +21,14 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                check_claims,
+                inputs={"claims": "raw_claims", "as_of": "params:as_of", **RULES},
+                outputs="checked_claims",
+                name="check_claims",
+            ),
+            Node(
                 separate_rejected_claims,
-                inputs={"claims": "raw_claims", **RULES},
+                inputs={"checked": "checked_claims", **RULES},
                 outputs=["valid_claims", "rejected_claims"],
                 name="separate_rejected_claims",
             ),
@@ -32,7 +40,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 split_features,
-                inputs={"features": "features", "columns": "params:columns", "parameters": "params:data_ingestion"},
+                inputs={"features": "features", **RULES},
                 outputs=["features_train", "features_validation", "features_test"],
                 name="split_features",
             ),
@@ -46,8 +54,14 @@ def create_new_claims_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                check_claims,
+                inputs={"claims": "new_claims", "as_of": "params:as_of", **RULES},
+                outputs="checked_new_claims",
+                name="check_new_claims",
+            ),
+            Node(
                 separate_rejected_claims,
-                inputs={"claims": "new_claims", **RULES},
+                inputs={"checked": "checked_new_claims", **RULES},
                 outputs=["valid_new_claims", "rejected_new_claims"],
                 name="separate_rejected_new_claims",
             ),
@@ -59,8 +73,14 @@ def create_new_claims_pipeline() -> Pipeline:
                     "earlier_new": "earlier_new_features",
                     "columns": "params:columns",
                 },
-                outputs=["new_claim_features", "new_features"],
+                outputs="new_claim_features",
                 name="derive_new_claim_features",
+            ),
+            Node(
+                keep_new_claim_features,
+                inputs={"features": "new_claim_features"},
+                outputs="new_features",
+                name="keep_new_claim_features",
             ),
         ],
         tags="score_new",

@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
-from claims_fraud.scores import REASONS, check_model_fits, merge_scores, rank_claims, score_claims
+from claims_fraud.scores import (
+    REASONS,
+    check_model_fits,
+    fraud_scores_schema,
+    score_claims,
+    scored_schema,
+    with_flags,
+)
 
 
 def score_features(
-    features: pd.DataFrame,
+    features: Frame,
     autoencoder: ClaimsTreeAutoencoder,
-    training_scores: pd.DataFrame,
+    training_scores: Frame,
     columns: Columns,
     scoring: ScoringParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `fraud_scores` of all features, twice: for the table of today and for that of the model type."""
-    check_model_fits(autoencoder, columns, training_scores)
-    scored = frames.map_batches(
-        features, lambda batch: score_claims(batch, autoencoder, training_scores, columns, scoring)
-    )
-    ranked = rank_claims(scored, columns, scoring)
-    return ranked, ranked
+) -> Frame:
+    """Return all features with what the model says of them; those it learned from keep their cross-fitted scores."""
+    check_model_fits(autoencoder, columns, frames.distinct(training_scores, "model_version"))
+    # The stamps of the scores are those of this run.
+    known = training_scores[[name for name in training_scores.columns if name != "model_version"]]
+    return _scored(frames.left_join(features, known, columns.claim_id), autoencoder, columns, scoring)
 
 
 def score_new_features(
-    features: pd.DataFrame,
-    autoencoder: ClaimsTreeAutoencoder,
-    earlier: pd.DataFrame | None,
-    columns: Columns,
-    scoring: ScoringParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the earlier `fraud_scores` with those of the new claims merged in by claim id, twice."""
+    features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters
+) -> Frame:
+    """Return the new claims' features with what the model says of them."""
     check_model_fits(autoencoder, columns)
-    scored = frames.map_batches(features, lambda batch: score_claims(batch, autoencoder, None, columns, scoring))
-    ranked = rank_claims(merge_scores(earlier, scored, columns), columns, scoring)
-    return ranked, ranked
+    return _scored(features, autoencoder, columns, scoring)
 
 
-def list_top_claims(fraud_scores: pd.DataFrame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
+def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Frame:
+    """Return earlier scores with those of the newly scored claims put in by claim id.
+
+    A claim that comes again as it was, to the same model, keeps its earlier row: a repeated run changes nothing, not
+    even `scored_at`, and a claim that the model learned from keeps its cross-fitted score.
+    """
+    if earlier is None:
+        return scored
+    names = scored_schema(columns).names
+    fresh = frames.without(scored, earlier, on=[*columns.roles, "model_version"])
+    return frames.upserted(fresh[names], earlier[names], columns.claim_id)
+
+
+def rank_scores(scored: Frame, columns: Columns, scoring: ScoringParameters) -> Frame:
+    """Return `fraud_scores`: sorted by descending score, ties by claim id, with rank and flag."""
+    ranked = frames.ranked(scored, by="fraud_score", ties=columns.claim_id)
+    return frames.map_batches(
+        ranked, partial(with_flags, columns=columns, scoring=scoring), fraud_scores_schema(columns)
+    )
+
+
+def publish_scores(fraud_scores: Frame) -> Frame:
+    """Return the scores of this model type as those of today."""
+    return fraud_scores
+
+
+def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
     """Return the list for people: the most suspicious claims, worst first, with reasons."""
-    top = frames.largest(fraud_scores, scoring.top_claims, "fraud_score")
+    top = frames.largest(fraud_scores, scoring.top_claims, by="fraud_score", ties=columns.claim_id)
     who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
     scores = ["rank", "fraud_score", "fraud_percentile", "flagged"]
     top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.features]]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
     return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)
+
+
+def _scored(
+    features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters
+) -> Frame:
+    score = partial(score_claims, model=autoencoder, columns=columns, scored_at=scoring.scored_at)
+    return frames.map_batches(features, score, scored_schema(columns))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from claims_fraud.pipelines.scoring.nodes import list_top_claims, score_features, score_new_features
+from claims_fraud.pipelines.scoring.nodes import (
+    list_top_claims,
+    merge_scores,
+    publish_scores,
+    rank_scores,
+    score_features,
+    score_new_features,
+)
 
 SETTINGS = {"columns": "params:columns", "scoring": "params:scoring"}
-SCORES = ["fraud_scores", "fraud_scores_by_model_type"]
 
 
 def create_pipeline() -> Pipeline:
-    """``features, autoencoder, training_scores -> fraud_scores -> top_claims``."""
+    """``features, autoencoder, training_scores -> scored_claims -> fraud_scores -> top_claims``."""
     score = Node(
         score_features,
         inputs={
@@ -20,32 +26,48 @@ def create_pipeline() -> Pipeline:
             "training_scores": "training_scores",
             **SETTINGS,
         },
-        outputs=SCORES,
+        outputs="scored_claims",
         name="score_features",
     )
-    return Pipeline([score, _list_top_claims()], tags="scoring")
+    return Pipeline([score, *_rank("scored_claims")], tags="scoring")
 
 
 def create_new_claims_pipeline() -> Pipeline:
-    """``new_claim_features, autoencoder, earlier_fraud_scores -> fraud_scores -> top_claims``."""
+    """``new_claim_features, autoencoder, earlier_fraud_scores -> merged_scores -> fraud_scores -> top_claims``."""
     score = Node(
         score_new_features,
-        inputs={
-            "features": "new_claim_features",
-            "autoencoder": "autoencoder",
-            "earlier": "earlier_fraud_scores",
-            **SETTINGS,
-        },
-        outputs=SCORES,
+        inputs={"features": "new_claim_features", "autoencoder": "autoencoder", **SETTINGS},
+        outputs="scored_new_claims",
         name="score_new_features",
     )
-    return Pipeline([score, _list_top_claims()], tags="score_new")
-
-
-def _list_top_claims() -> Node:
-    return Node(
-        list_top_claims,
-        inputs={"fraud_scores": "fraud_scores", **SETTINGS},
-        outputs="top_claims",
-        name="list_top_claims",
+    merge = Node(
+        merge_scores,
+        inputs={"earlier": "earlier_fraud_scores", "scored": "scored_new_claims", "columns": "params:columns"},
+        outputs="merged_scores",
+        name="merge_scores",
     )
+    return Pipeline([score, merge, *_rank("merged_scores")], tags="score_new")
+
+
+def _rank(scored: str) -> list[Node]:
+    """Return the nodes from scored claims to what people read; `fraud_scores` is that of the model type, read back."""
+    return [
+        Node(
+            rank_scores,
+            inputs={"scored": scored, **SETTINGS},
+            outputs="fraud_scores_by_model_type",
+            name="rank_scores",
+        ),
+        Node(
+            publish_scores,
+            inputs={"fraud_scores": "fraud_scores_by_model_type"},
+            outputs="fraud_scores",
+            name="publish_scores",
+        ),
+        Node(
+            list_top_claims,
+            inputs={"fraud_scores": "fraud_scores", **SETTINGS},
+            outputs="top_claims",
+            name="list_top_claims",
+        ),
+    ]

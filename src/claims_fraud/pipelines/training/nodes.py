@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import evaluate, score_summary
+from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
 from claims_fraud.claims.rows import is_present, numbers, texts
 from claims_fraud.errors import InputError
+from claims_fraud.frames import Frame
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.scores import training_score_table
 
+# Enough for a stable figure, few enough to be quick.
+MOST_SWAPPED_ROWS = 5_000
+
 
 def sample_training_claims(
-    features_train: pd.DataFrame, columns: Columns, training: TrainingParameters
+    features_train: Frame, columns: Columns, training: TrainingParameters
 ) -> pd.DataFrame:
     """Return the claims to learn from, at most `max_training_rows`, sorted by claim id."""
     return frames.sample(features_train, training.max_training_rows, columns.claim_id, training.seed)
@@ -41,27 +49,49 @@ def fit_autoencoder(
     return model, training_score_table(claims, model, columns)
 
 
-def measure_training(
-    training_scores: pd.DataFrame,
-    features_train: pd.DataFrame,
-    load_labels: Callable[[], pd.DataFrame],
+def measure_training(  # noqa: PLR0913, PLR0917
+    training_scores: Frame,
+    autoencoder: ClaimsTreeAutoencoder,
+    features_train: Frame,
+    features_validation: Frame,
+    load_labels: Callable[[], Frame],
     columns: Columns,
     training: TrainingParameters,
 ) -> dict[str, Any]:
-    """Return metrics of the cross-fitted scores; labels are read only if `evaluate_labels` is set."""
-    summary = score_summary(training_scores["fraud_score"].to_numpy())
-    metrics: dict[str, Any] = {"model_type": training.model_type, "n": len(training_scores), **summary}
-    if not training.evaluate_labels:
-        return metrics
-    labels = _labels(features_train, load_labels, columns)
-    labelled = training_scores.merge(labels, on=columns.claim_id, how="inner", validate="one_to_one")
+    """Return metrics of the cross-fitted scores and of swapped values in the validation claims.
+
+    Labels are read only if `evaluate_labels` is set.
+    """
+    scores = training_scores[[columns.claim_id, "fraud_score"]]
+    found = np.sort(frames.collected(scores)["fraud_score"].to_numpy())
+    metrics: dict[str, Any] = {"model_type": training.model_type, "n": len(found), **score_summary(found)}
+    held_out = frames.sample(features_validation, MOST_SWAPPED_ROWS, columns.claim_id, training.seed)
+    swapped = swap_measures(autoencoder, held_out, training.seed)
+    if swapped is not None:
+        metrics["swapped"] = swapped
+    if training.evaluate_labels:
+        metrics["labelled"] = _labelled(scores, _labels(features_train, load_labels, columns), columns)
+    return metrics
+
+
+def _labelled(scores: Frame, labels: Frame, columns: Columns) -> dict[str, Any]:
+    of_these = frames.matching(labels, scores, [columns.claim_id])
+    labelled = frames.collected(frames.left_join(of_these, scores, columns.claim_id))
+    labelled = labelled.sort_values(columns.claim_id, ignore_index=True)
+    twice = labelled.loc[labelled[columns.claim_id].duplicated(), columns.claim_id]
+    if len(twice):
+        raise InputError(
+            f"claim_labels name a {columns.claim_id} more than once, for example {twice.iloc[0]!r}. Keep one label a "
+            "claim."
+        )
     if labelled.empty:
         raise InputError(
             f"claim_labels share no {columns.claim_id} with the training claims. Give the labels of these claims, or "
             "set training.evaluate_labels: false."
         )
-    found = evaluate(labelled["fraud_score"].to_numpy(), labelled["is_fraud"].to_numpy(), labelled.get("fraud_kind"))
-    return {**metrics, "labelled": found}
+    number = numbers(labelled["is_fraud"])
+    is_fraud = number.astype(object).where(number.notna(), labelled["is_fraud"])
+    return evaluate(labelled["fraud_score"].to_numpy(), is_fraud.to_numpy(), labelled.get("fraud_kind"))
 
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
@@ -85,11 +115,10 @@ def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingP
         )
 
 
-def _labels(features: pd.DataFrame, load_labels: Callable[[], pd.DataFrame], columns: Columns) -> pd.DataFrame:
-    """Return claim id, is_fraud and, where known, fraud_kind: from the label column if there is one."""
+def _labels(features: Frame, load_labels: Callable[[], Frame], columns: Columns) -> Frame:
+    """Return claim id, is_fraud and, where known, fraud_kind, as text: from the label column if there is one."""
     if columns.label:
-        known = features.loc[features[columns.label].notna(), [columns.claim_id, columns.label]]
-        return known.rename(columns={columns.label: "is_fraud"})
+        return _as_text(features, ["is_fraud"], columns, label=columns.label)
     labels = load_labels()
     missing = {columns.claim_id, "is_fraud"} - set(labels.columns)
     if missing:
@@ -97,14 +126,18 @@ def _labels(features: pd.DataFrame, load_labels: Callable[[], pd.DataFrame], col
             f"claim_labels lack {sorted(missing)}; they need {columns.claim_id} and is_fraud (0 or 1), and may have "
             "fraud_kind. Give others with `--params=claim_labels=PATH`."
         )
-    names = [name for name in (columns.claim_id, "is_fraud", "fraud_kind") if name in labels]
-    labels = labels.loc[is_present(labels["is_fraud"]), names]
-    ids, is_fraud = texts(labels[columns.claim_id]), numbers(labels["is_fraud"])
-    twice = ids[ids.duplicated()]
-    if len(twice):
-        raise InputError(
-            f"claim_labels name a {columns.claim_id} more than once, for example {twice.iloc[0]!r}. Keep one label a "
-            "claim."
-        )
+    names = ["is_fraud", *(["fraud_kind"] if "fraud_kind" in labels.columns else [])]
+    return _as_text(labels, names, columns, label="is_fraud")
+
+
+def _as_text(labels: Frame, names: list[str], columns: Columns, label: str) -> Frame:
+    schema = pa.schema([(name, pa.string()) for name in (columns.claim_id, *names)])
+    return frames.map_batches(labels, partial(_known_labels, names=schema.names, label=label), schema)
+
+
+def _known_labels(labels: pd.DataFrame, names: list[str], label: str) -> pd.DataFrame:
+    known = labels[is_present(labels[label])]
+    number = numbers(known[label])
     # What is no number stays as it came, to be named when labels are judged.
-    return labels.assign(**{columns.claim_id: ids, "is_fraud": is_fraud.where(is_fraud.notna(), labels["is_fraud"])})
+    known = known.assign(is_fraud=number.astype(object).where(number.notna(), known[label].astype(object)))
+    return pd.DataFrame({name: texts(known[name]) for name in names}, known.index)

@@ -10,7 +10,7 @@ SETTINGS = {"columns": "params:columns", "training": "params:training"}
 
 
 def create_pipeline() -> Pipeline:
-    """``features_train -> autoencoder, training_scores, training_metrics``."""
+    """``features_train, features_validation -> autoencoder, training_scores, training_metrics``."""
     return Pipeline(
         [
             Node(
@@ -29,7 +29,9 @@ def create_pipeline() -> Pipeline:
                 measure_training,
                 inputs={
                     "training_scores": "training_scores",
+                    "autoencoder": "autoencoder",
                     "features_train": "features_train",
+                    "features_validation": "features_validation",
                     "load_labels": "claim_labels",
                     **SETTINGS,
                 },

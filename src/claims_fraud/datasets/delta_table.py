@@ -1,0 +1,281 @@
+"""A Delta table as a catalog entry: what `kedro_datasets.databricks` has, and what its overwrite and upsert lack.
+
+Not for files (see ``whole_file``) and not for raw claims, which may come from either (see ``spark_claims``).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import pyarrow as pa
+from kedro.io import DatasetError, Version
+from kedro_datasets._utils.spark_utils import get_spark
+from kedro_datasets.databricks import ManagedTableDataset
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - as everywhere with Spark
+
+from claims_fraud.errors import InputError, listed
+from claims_fraud.frames.on_spark import quoted
+
+logger = logging.getLogger(__name__)
+
+SchemaChanges = Literal["refuse", "merge", "replace"]
+# Columns are named by users, and may have spaces.
+PROPERTIES = {"delta.columnMapping.mode": "name"}
+
+
+class DeltaTableDataset(ManagedTableDataset):
+    """Saves and loads a managed Delta table, created on the first save.
+
+    Every save is one commit: who reads sees the table before or after it. A save keeps the table's clustering,
+    properties and comments.
+
+    Parameters
+    ----------
+    catalog, database, table : str
+        The parts of its name: letters, digits, ``_`` and ``-``.
+    write_mode : {"overwrite", "append", "upsert"}
+        ``upsert`` replaces the rows with the keys of those saved and keeps the others; ``append`` with a key adds only
+        rows whose key is not there, so that a repeated run adds nothing.
+    primary_key : str or list of str, optional
+        Columns that identify a row; for ``upsert`` and ``append``.
+    made_by : str
+        Pipeline that writes the table, for the message when it is missing.
+    schema_changes : {"refuse", "merge", "replace"}
+        What happens where the data has columns that the table lacks, or others: ``refuse`` fails; ``merge`` adds new
+        columns (Delta's mergeSchema); ``replace`` gives the table the data's columns, in overwrite only.
+    cluster_by : list of str
+        Columns that the table is laid out by.
+    constraints : dict of str to str
+        CHECK constraints by name, set when the table is created; Delta holds every write to them.
+    comment : str, optional
+        Of the table, set when it is created.
+    create_schema : bool
+        Whether a missing schema is created; in production that is the deployment's task.
+    optional : bool
+        Whether a missing table loads as None.
+    version : Version, optional
+        With a load version (``kedro run --load-versions=NAME:3``) the table as of that version or timestamp.
+    metadata : dict, optional
+        Ignored by Kedro; kedro-viz reads the layer here.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        *,
+        catalog: str,
+        database: str,
+        table: str,
+        made_by: str,
+        write_mode: str = "overwrite",
+        primary_key: str | list[str] | None = None,
+        schema_changes: SchemaChanges = "refuse",
+        cluster_by: Sequence[str] = (),
+        constraints: dict[str, str] | None = None,
+        comment: str | None = None,
+        create_schema: bool = True,
+        optional: bool = False,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            catalog=catalog,
+            database=database,
+            table=table,
+            write_mode=write_mode,
+            primary_key=[primary_key] if isinstance(primary_key, str) else primary_key,
+            version=version,
+            metadata=metadata,
+        )
+        if schema_changes not in get_args(SchemaChanges):
+            raise DatasetError(f"schema_changes is {schema_changes!r}; allowed are {listed(get_args(SchemaChanges))}")
+        self.name = f"{catalog}.{database}.{table}"
+        self._made_by = made_by
+        self._schema_changes = schema_changes
+        self._cluster_by = list(cluster_by)
+        self._constraints = constraints or {}
+        self._comment = comment
+        self._create_schema = create_schema
+        self._optional = optional
+
+    # The base class makes `load` and `save` of these.
+    def _load(self) -> DataFrame | None:
+        """Return the table as a Spark frame, as of a version or timestamp where one is given."""
+        if not self._exists():
+            if self._optional:
+                return None
+            raise InputError(
+                f"table {self.name} does not exist yet. Make it with `kedro run --pipelines={self._made_by}` (same "
+                "--env, catalog and schema), or give others with `--params=catalog=…,schema=…`."
+            )
+        as_of = self.resolve_load_version()
+        reader = get_spark().read
+        if as_of is not None:
+            reader = reader.option("versionAsOf" if as_of.isdigit() else "timestampAsOf", as_of)
+        frame = reader.table(self._sql_name)
+        try:
+            frame.schema  # noqa: B018 - a plan is looked at when it is asked for its columns
+        except AnalysisException as error:
+            if as_of is None:
+                raise
+            raise InputError(
+                f"table {self.name} cannot be read as of {as_of}: {_first_line(error)}. Give a version or a timestamp "
+                f"of `DESCRIBE HISTORY {self.name}` that has not been vacuumed."
+            ) from error
+        return frame
+
+    def _save(self, data: DataFrame | pd.DataFrame) -> None:
+        """Write the rows in the table's mode, in one commit; a failure leaves the table as it was."""
+        frame = _as_spark(data)
+        self._create(frame)
+        if self._must_replace(frame):
+            self._replace(frame)
+        elif self._table.write_mode == "overwrite":
+            # Unlike a plain overwrite, this keeps clustering on open-source Delta as well.
+            self._writer(frame, "overwrite").option("replaceWhere", "true").saveAsTable(self._sql_name)
+        elif self._table.primary_key:
+            self._merge(frame, self._table.primary_key)
+        else:
+            self._writer(frame, "append").saveAsTable(self._sql_name)
+
+    def resolve_load_version(self) -> str | None:
+        """Return the version asked for; which is the latest Delta knows by itself."""
+        return self._version.load if self._version else None
+
+    def resolve_save_version(self) -> None:
+        """Return nothing: Delta numbers what is saved."""
+
+    @property
+    def _sql_name(self) -> str:
+        return str(self._table.full_table_location())
+
+    def _exists(self) -> bool:
+        return bool(get_spark().catalog.tableExists(self._sql_name))
+
+    def _create(self, frame: DataFrame) -> None:
+        """Create schema and table where they are missing; a schema is looked for before it is created."""
+        spark, schema = get_spark(), f"{quoted(self._table.catalog)}.{quoted(self._table.database)}"
+        if self._exists():
+            return
+        if not spark.catalog.databaseExists(schema):
+            if not self._create_schema:
+                raise InputError(
+                    f"schema {self._table.catalog}.{self._table.database} of table {self.name} does not exist, and "
+                    "create_schema is false. Deploy the bundle, which creates it, or have it created by who may."
+                )
+            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        missing = [name for name in self._cluster_by if name not in frame.columns]
+        if missing:
+            raise InputError(f"table {self.name}: cluster_by names {listed(missing)}, which the data lacks.")
+        spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self._sql_name} ({frame.schema.toDDL()}) {self._definition(PROPERTIES)}"
+        )
+        for name, condition in self._constraints.items():
+            spark.sql(f"ALTER TABLE {self._sql_name} ADD CONSTRAINT {quoted(name)} CHECK ({condition})")
+
+    def _definition(self, properties: dict[str, str]) -> str:
+        """Return the clauses of a table's definition behind its columns."""
+        cluster = f"CLUSTER BY ({', '.join(map(quoted, self._cluster_by))})" if self._cluster_by else ""
+        comment = f"COMMENT {_literal(self._comment)}" if self._comment else ""
+        pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+        return f"USING DELTA {cluster} {comment} TBLPROPERTIES ({pairs})"
+
+    def _must_replace(self, frame: DataFrame) -> bool:
+        """Return whether the table's columns have to become the data's; raise InputError for changes not allowed."""
+        there = {field.name: field.dataType.simpleString() for field in get_spark().table(self._sql_name).schema}
+        here = {field.name: field.dataType.simpleString() for field in frame.schema}
+        new = [f"{name} {here[name]}" for name in here if name not in there]
+        other = [f"{name} ({there[name]}, now {here[name]})" for name in here if there.get(name, here[name]) != here[name]]
+        gone = [name for name in there if name not in here]
+        if not (new or other or gone):
+            return False
+        if self._schema_changes == "replace" and self._table.write_mode == "overwrite":
+            return True
+        refused = [*other, *(new if self._schema_changes != "merge" else [])]
+        if refused:
+            raise InputError(
+                f"table {self.name}: the data has columns that the table has not, or of another type: "
+                f"{listed(refused)}. schema_changes is {self._schema_changes}; `merge` adds new columns, `replace` "
+                "gives an overwritten table the data's. Set it for the table in the catalog, or for one run with "
+                "`--params=schema_changes=merge`."
+            )
+        if gone:
+            logger.warning("%s: columns %s of the table are not in the data and become null", self.name, listed(gone))
+        return False
+
+    def _replace(self, frame: DataFrame) -> None:
+        """Give the table the columns of the data, in one commit, and what else it was defined with."""
+        spark = get_spark()
+        found = spark.sql(f"DESCRIBE DETAIL {self._sql_name}").select("properties").first()["properties"]
+        # Delta keeps count of the mapped columns itself.
+        properties = {key: value for key, value in found.items() if key != "delta.columnMapping.maxColumnId"}
+        comments = {field.name: field.metadata for field in spark.table(self._sql_name).schema}
+        for field in frame.schema:
+            if not field.metadata and comments.get(field.name):
+                frame = frame.withMetadata(field.name, comments[field.name])
+        view = f"new_{uuid.uuid4().hex}"
+        frame.createOrReplaceTempView(view)
+        try:
+            spark.sql(
+                f"CREATE OR REPLACE TABLE {self._sql_name} {self._definition({**PROPERTIES, **properties})} "  # noqa: S608
+                f"AS SELECT * FROM {view}"
+            )
+        finally:
+            spark.catalog.dropTempView(view)
+
+    def _merge(self, frame: DataFrame, keys: Sequence[str]) -> None:
+        """Upsert by key, or append what is not there by key."""
+        repeated = frame.groupBy(*map(quoted, keys)).count().where("count > 1").limit(1).collect()
+        if repeated:
+            raise InputError(
+                f"table {self.name}: the rows to save have a {listed(keys)} more than once, so that it is not known "
+                "which of them is right. Keep one row a key."
+            )
+        equal = " AND ".join(f"saved.{quoted(key)} <=> {self._sql_name}.{quoted(key)}" for key in keys)
+        merge = frame.alias("saved").mergeInto(self._sql_name, F.expr(equal))
+        if self._schema_changes == "merge":
+            merge = merge.withSchemaEvolution()
+        if self._table.write_mode == "upsert":
+            merge = merge.whenMatched().updateAll()
+        merge.whenNotMatched().insertAll().merge()
+
+    def _writer(self, frame: DataFrame, mode: str) -> Any:
+        merge = str(self._schema_changes == "merge").lower()
+        return frame.write.format("delta").mode(mode).option("mergeSchema", merge)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "table": self.name,
+            "write_mode": self._table.write_mode,
+            "primary_key": self._table.primary_key,
+            "schema_changes": self._schema_changes,
+            "version": self._version.load if self._version else None,
+        }
+
+
+def _as_spark(data: DataFrame | pd.DataFrame) -> DataFrame:
+    """Return the rows as a Spark frame; those of a pandas frame with text, numbers and times in UTC."""
+    if not isinstance(data, pd.DataFrame):
+        return data
+    table = pa.Table.from_pandas(data, preserve_index=False)
+    fields = [
+        field.with_type(pa.timestamp("us", tz="UTC")) if pa.types.is_timestamp(field.type)
+        # A column in which nothing is known, such as a third reason that no claim has.
+        else field.with_type(pa.string()) if pa.types.is_null(field.type) else field
+        for field in table.schema
+    ]
+    return get_spark().createDataFrame(table.cast(pa.schema(fields)))
+
+
+def _literal(text: str) -> str:
+    """Return text as SQL takes it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")

@@ -1,0 +1,113 @@
+"""The Spark session: on Databricks the one that is there, elsewhere a local one with Delta.
+
+Not for settings: those of the local session stand in ``conf/databricks/spark.yml``, and Databricks has its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from claims_fraud.errors import InputError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OLDEST_JAVA = 17
+DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+
+
+def start_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
+    """Return the session that the datasets then find, times in UTC.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the local session; not read where there is a session already, as on Databricks.
+    catalog : str
+        First part of the tables' names; a local session knows it as another name of its own.
+
+    Raises
+    ------
+    InputError
+        If Spark, Delta or a Java that they run on is missing.
+    """
+    if not has_session():
+        _check_installed()
+        _check_java()
+        session = _local_session(settings, catalog)
+    else:
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+        session = SparkSession.builder.getOrCreate()
+    # One of the few settings that serverless compute takes.
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def has_session() -> bool:
+    """Return whether a session is there: Databricks', that of a Spark Connect server, or one of this process."""
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ or "SPARK_REMOTE" in os.environ:
+        return True
+    if "pyspark" not in sys.modules:
+        return False
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+    return SparkSession.getActiveSession() is not None
+
+
+def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
+    from delta import configure_spark_with_delta_pip  # noqa: PLC0415 - an extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
+
+    # Workers would else be whatever `python3` is first on the PATH.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    add_catalog(session, catalog)
+    return session
+
+
+def add_catalog(session: SparkSession, name: str) -> None:
+    """Make a local session take a catalog's name for its own catalog, so that names have three parts as on Databricks."""
+    session.conf.set(f"spark.sql.catalog.{name}", DELTA_CATALOG)
+    manager = session._jsparkSession.sessionState().catalogManager()
+    manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())
+
+
+def _check_installed() -> None:
+    missing = [name for name in ("pyspark", "delta") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            "this environment runs on Spark, which is not installed. Install it with `pip install "
+            f"'claims-fraud[spark]'` (or `make spark` in a clone) and Java {OLDEST_JAVA} or 21, or leave --env out to "
+            "run on local parquet."
+        )
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    version = _java_version(java) if java and Path(java).exists() else None
+    if version is None or version < OLDEST_JAVA:
+        found = "none was found" if version is None else f"{java} is {version}"
+        raise InputError(
+            f"Spark needs Java {OLDEST_JAVA} or 21, and {found}. Install one (Debian and Ubuntu: `apt install "
+            f"openjdk-{OLDEST_JAVA}-jre-headless`; macOS: `brew install openjdk@{OLDEST_JAVA}`) and put it on the PATH "
+            "or name its folder in JAVA_HOME, or leave --env out to run on local parquet."
+        )
+
+
+def _java_version(java: str) -> int | None:
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(found.group(1)) if found else None

@@ -1,0 +1,192 @@
+"""Claims as they come, as a Spark frame: from a table, or from parquet, CSV or Delta files. Read only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._utils.spark_utils import get_spark
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - as everywhere with Spark
+from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
+
+from claims_fraud.claims.reading import CSV_NULLS, data_files, partition_columns
+from claims_fraud.errors import InputError
+from claims_fraud.frames.on_spark import quoted, spark_schema
+
+TABLE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
+DBFS = "dbfs:/"
+# As Spark reads what is stored so in parquet; nanoseconds it reads as a number only.
+READ_AS = {
+    pa.null(): pa.int32(),
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+    pa.timestamp("ms"): pa.timestamp("us"),
+}
+
+
+class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], DataFrame]]):
+    """Reads claims as a Spark frame; times without a zone are taken as UTC.
+
+    Parameters
+    ----------
+    source : str
+        A table (``schema.table`` or ``catalog.schema.table``), or the path of a parquet or CSV file, or of a folder of
+        such files or of a Delta table: on a Volume (``/Volumes/…``), a local one, or ``dbfs:/…`` where compute has it.
+    name : str
+        The run parameter that gives another source, for messages.
+    separator : str
+        Delimiter of a CSV.
+    lazy : bool
+        Whether to load a function that reads, for data that a node may not need.
+    metadata : dict, optional
+        Ignored by Kedro; kedro-viz reads the layer here.
+    """
+
+    _SINGLE_PROCESS = True
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        name: str,
+        separator: str = ",",
+        lazy: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._source = source
+        self._name = name
+        self._separator = separator
+        self._lazy = lazy
+        self.metadata = metadata
+
+    def load(self) -> DataFrame | Callable[[], DataFrame]:
+        """Return the claims, or the function that reads them."""
+        return self._read if self._lazy else self._read()
+
+    def save(self, data: NoReturn) -> None:
+        """Refuse: what came from outside is never written."""
+        raise DatasetError(f"{self._name} is read only")
+
+    def _read(self) -> DataFrame:
+        frame = self._table() if self._is_table else self._files()
+        return _in_utc(frame)
+
+    @property
+    def _is_table(self) -> bool:
+        return bool(TABLE.fullmatch(self._source)) and not self._source.endswith((".parquet", ".csv"))
+
+    def _table(self) -> DataFrame:
+        name = ".".join(map(quoted, self._source.split(".")))
+        if not get_spark().catalog.tableExists(name):
+            raise InputError(
+                f"{self._name}: table {self._source} does not exist, or may not be seen. Give an existing table or the "
+                f"path of a parquet or CSV file with `--params={self._name}=…`."
+            )
+        return get_spark().table(name)
+
+    def _files(self) -> DataFrame:
+        path = self._local_path()
+        if (path / "_delta_log").exists():
+            return get_spark().read.format("delta").load(self._source)
+        files = data_files(path, self._name)
+        reader = get_spark().read
+        try:
+            if files[0].suffix.lower() == ".csv":
+                frame = self._csv(files)
+            else:
+                frame = reader.schema(_parquet_schema(files, path)).parquet(self._uri(path))
+                frame = _from_nanoseconds(frame, files)
+            # Whatever is wrong with a file, a look at its first row tells most of it.
+            frame.limit(1).collect()
+        except PySparkException as error:
+            raise InputError(
+                f"{self._name}: {self._source} cannot be read ({str(error).splitlines()[0]}). A file is damaged, cut "
+                "short or of another format, or the files differ in a column; write them again."
+            ) from error
+        return frame
+
+    def _csv(self, files: list[Path]) -> DataFrame:
+        # As text, so that codes keep their leading zeros, and a row of too many or too few values is an error: which of
+        # its values belong where cannot be known.
+        frame = (
+            get_spark()
+            .read.option("header", "true")
+            .option("sep", self._separator)
+            .option("quote", '"')
+            .option("escape", '"')
+            .option("multiLine", "true")
+            .option("mode", "FAILFAST")
+            .option("enforceSchema", "false")
+            .csv([self._uri(file) for file in files])
+        )
+        return frame.select(*[F.when(~F.col(quoted(name)).isin(*CSV_NULLS), F.col(quoted(name))).alias(name) for name in frame.columns])
+
+    def _local_path(self) -> Path:
+        """Return where this process finds the source; `dbfs:/` is there under `/dbfs` on classic compute only."""
+        if not self._source.startswith(DBFS):
+            return Path(self._source)
+        if not Path("/dbfs").is_dir():
+            raise InputError(
+                f"{self._name}: {self._source} cannot be read here: serverless compute has no DBFS. Copy it to a Volume "
+                f"(`databricks fs cp -r {self._source} dbfs:/Volumes/CATALOG/SCHEMA/VOLUME/…`) and give "
+                f"`--params={self._name}=/Volumes/CATALOG/SCHEMA/VOLUME/…`."
+            )
+        return Path("/dbfs", self._source.removeprefix(DBFS))
+
+    def _uri(self, path: Path) -> str:
+        if self._source.startswith(DBFS):
+            return DBFS + str(path.relative_to("/dbfs"))
+        return str(path) if str(path).startswith("/Volumes/") else path.absolute().as_uri()
+
+    def _exists(self) -> bool:
+        if self._is_table:
+            return bool(get_spark().catalog.tableExists(self._source))
+        return self._local_path().exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"source": self._source, "separator": self._separator, "lazy": self._lazy}
+
+
+def _parquet_schema(files: list[Path], root: Path) -> StructType:
+    """Return the columns of all files together; Spark by itself would refuse nanoseconds and guess types of folders."""
+    together = _stored(files)
+    schema = spark_schema(pa.schema([pa.field(field.name, _read_as(field.type)) for field in together]))
+    folders = dict.fromkeys(key for file in files for key in partition_columns(file, root))
+    return StructType([*schema, *(StructField(key, StringType()) for key in folders if key not in together.names)])
+
+
+def _from_nanoseconds(frame: DataFrame, files: list[Path]) -> DataFrame:
+    for field in _stored(files):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            name = quoted(field.name)
+            frame = frame.withColumn(field.name, F.expr(f"timestamp_micros({name} div 1000)"))
+    return frame
+
+
+def _stored(files: Iterable[Path]) -> pa.Schema:
+    return pa.unify_schemas([pq.read_schema(file) for file in files], promote_options="permissive")
+
+
+def _read_as(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _read_as(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.int64() if kind.unit == "ns" else pa.timestamp("us", tz=kind.tz)
+    return READ_AS.get(kind, kind)
+
+
+def _in_utc(frame: DataFrame) -> DataFrame:
+    """Return the frame with times that have no zone as the instants they are in UTC."""
+    naive = [field.name for field in frame.schema if isinstance(field.dataType, TimestampNTZType)]
+    for name in naive:
+        frame = frame.withColumn(name, F.col(quoted(name)).cast("timestamp"))
+    return frame
