@@ -9,7 +9,9 @@ LOG := setup.log
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export KEDRO_DISABLE_TELEMETRY := 1
 
-.PHONY: help run test test-bundle check lint format lock lock-check viz notebook package clean
+SAMPLE := data/01_raw
+
+.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +19,16 @@ help: ## Show this list
 run: .venv/run ## Set up, rank the sample claims, and print the three most suspicious ones
 	@$(BIN)/kedro run --params=training.evaluate_labels=true
 	@$(BIN)/python -m claims_fraud.reporting.top_claims data/08_reporting/top_claims.csv 3
+
+# The root as an absolute path, since tables name their files in full.
+LOCAL_DATABRICKS = artifact_root=$(CURDIR)/data/databricks,tracking_uri=sqlite:///$(CURDIR)/mlflow.db
+
+run-databricks: .venv/spark ## The same in the databricks environment, on local Spark and Delta; print the tables
+	@$(BIN)/kedro run --env=databricks --params=$(LOCAL_DATABRICKS),raw_claims=$(SAMPLE)/claims_train.parquet,claim_labels=$(SAMPLE)/claim_labels.parquet,training.evaluate_labels=true
+	@$(BIN)/claims-fraud-jobs tables --artifact-root=$(CURDIR)/data/databricks --tracking-uri=sqlite:///$(CURDIR)/mlflow.db
+	@$(BIN)/python -m claims_fraud.reporting.top_claims data/databricks/reporting/top_claims.csv 3
+
+spark: .venv/spark ## Set up what --env=databricks needs: Spark and Delta
 
 test: .venv/dev ## Set up and run the tests
 	@$(BIN)/python -m pytest
@@ -48,10 +60,11 @@ lock: | $(UV) ## Pin the dependencies of pyproject.toml, with hashes and without
 	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file requirements/dev.lock
 
 lock-check: | $(UV) ## Check that the locks fit pyproject.toml
-	@for lock in run dev; do cp requirements/$$lock.lock .venv/$$lock.lock; done
+	@for lock in run spark dev; do cp requirements/$$lock.lock .venv/$$lock.lock; done
 	@$(COMPILE) --output-file .venv/run.lock
-	@$(COMPILE) --group dev --constraint requirements/run.lock --output-file .venv/dev.lock
-	@for lock in run dev; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
+	@$(COMPILE) --extra spark --constraint requirements/run.lock --output-file .venv/spark.lock
+	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file .venv/dev.lock
+	@for lock in run spark dev; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
 		|| { echo "requirements/$$lock.lock does not fit pyproject.toml: run make lock"; exit 1; }; done
 
 viz: .venv/run ## Build the picture of the pipeline as a static site in build/
@@ -65,18 +78,24 @@ package: .venv/dev ## Build the wheel and the configuration archive in dist/
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \
-		build dist mlartifacts mlflow.db
+		data/databricks build dist mlartifacts mlflow.db
 
-# Set-up. A stamp a lock; dev holds all of run, so that neither undoes the other.
+# Set-up. A stamp a lock; each lock holds the one before, so that a smaller one is never installed over a larger.
 .venv/run: requirements/run.lock pyproject.toml | .venv $(UV)
-	@if [ -e .venv/dev ]; then $(MAKE) --no-print-directory .venv/dev; else $(call install,run); fi
+	@$(call install,run,spark dev)
+	@touch $@
+
+.venv/spark: requirements/spark.lock pyproject.toml | .venv $(UV)
+	@$(call install,spark,dev)
 	@touch $@
 
 .venv/dev: requirements/dev.lock pyproject.toml | .venv $(UV)
-	@$(call install,dev)
+	@$(call install,dev,)
 	@touch $@
 
+# Install a lock, or bring a larger one that is there up to date in its place.
 define install
+for larger in $(2); do if [ -e .venv/$$larger ]; then exec $(MAKE) --no-print-directory .venv/$$larger; fi; done; \
 echo "Setting up (requirements/$(1).lock; details in $(LOG)) …"; \
 { $(UV) pip sync --python $(BIN)/python --require-hashes requirements/$(1).lock && \
   $(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable . ; } >> $(LOG) 2>&1 \

@@ -22,6 +22,7 @@ LEAST = {
     "data_ingestion": {},
     "training": {},
     "scoring": {"scored_at": "2026-06-30"},
+    "model_selection": {},
 }
 
 

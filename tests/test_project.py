@@ -107,7 +107,14 @@ class TestCatalogs:
             "training_metrics",
             "fraud_scores_by_model_type",
             "earlier_fraud_scores",
+            "catboost_metrics",
         }
+
+    @pytest.mark.parametrize(("env", "claim_id"), [("medicare", "ClaimID"), ("local", "claim_id")])
+    def test_new_features_are_kept_by_the_claim_id_under_its_name(self, project, env, claim_id):
+        with KedroSession.create(project.path, env=env) as session:
+            found = session.load_context().config_loader["catalog"]["new_features"]
+        assert found["upsert_by"] == claim_id
 
     @pytest.mark.parametrize("setting", ["training.model_type", "model_type"])
     def test_the_model_type_is_set_once(self, setting):
@@ -121,7 +128,14 @@ class TestCatalogs:
 class TestRegistry:
     def test_kedro_registry_list(self, project):
         listed = CliRunner().invoke(registry_cli, ["registry", "list"], obj=bootstrap_project(project.path))
-        assert yaml.safe_load(listed.output) == ["__default__", "data_ingestion", "score_new", "scoring", "training"]
+        assert yaml.safe_load(listed.output) == [
+            "__default__",
+            "data_ingestion",
+            "model_selection",
+            "score_new",
+            "scoring",
+            "training",
+        ]
 
     def test_the_default_is_all_but_the_scoring_of_new_claims(self, project):
         names = {node.name for name in ("data_ingestion", "training", "scoring") for node in pipelines[name].nodes}
@@ -320,3 +334,11 @@ class TestMedicare:
         assert first["claim_duration_days"] == (end - start).days
         birthday_to_come = (start.month, start.day) < (birth.month, birth.day)
         assert first["patient_age"] == start.year - birth.year - birthday_to_come
+
+    def test_new_claims_are_kept_once_each_by_their_id(self, medicare):
+        claims = pd.read_parquet(MEDICARE)
+        for first, last in ((2_000, 2_030), (2_010, 2_040)):
+            claims.iloc[first:last].to_parquet("later.parquet", index=False)
+            assert medicare.run("--env=medicare", "--pipelines=score_new", params="new_claims=later.parquet") == (0, "")
+        kept = medicare.table("medicare/04_feature/new_features.parquet")["ClaimID"].tolist()
+        assert kept == sorted(claims["ClaimID"].iloc[2_000:2_040])

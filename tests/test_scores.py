@@ -1,6 +1,8 @@
-"""The tables of scores: ranked, flagged, merged, and only of a model that fits the columns."""
+"""The tables of scores: what is said of a claim, field by field, and only by a model that fits the columns."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,14 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import ScoringParameters
-from claims_fraud.scores import check_model_fits, merge_scores, rank_claims, score_claims, training_score_table
+from claims_fraud.scores import (
+    check_model_fits,
+    fraud_scores_schema,
+    score_claims,
+    scored_schema,
+    training_score_table,
+    with_flags,
+)
 
 COLUMNS = Columns(
     claim_amount="amount",
@@ -18,30 +27,8 @@ COLUMNS = Columns(
     numeric=("amount",),
     protected=["region", {"race": "none"}],
 )
+SCORED_AT = datetime(2026, 6, 30, 8, 0)
 ROLES = ["claim_id", "claim_date", "patient_id", "provider_id", "code", "region", "race", "amount"]
-
-
-def settings(**changes: object) -> ScoringParameters:
-    return ScoringParameters.model_validate({"scored_at": "2026-06-30T08:00:00", **changes})
-
-
-def scored(**columns: list) -> pd.DataFrame:
-    """Return what `score_claims` returns, in little."""
-    rows = len(next(iter(columns.values())))
-    base = {
-        "claim_id": [f"c{number}" for number in range(rows)],
-        "fraud_score": [1.0] * rows,
-        "fraud_percentile": [50.0] * rows,
-        "reason_1": ["because"] * rows,
-        "reason_2": [None] * rows,
-        "reason_3": [None] * rows,
-        "surprise_code": [0.5] * rows,
-        "surprise_amount": [0.5] * rows,
-        "model_type": ["catboost"] * rows,
-        "model_version": ["0123456789ab"] * rows,
-        "scored_at": pd.to_datetime(["2026-01-01"] * rows),
-    }
-    return pd.DataFrame({**base, **columns})
 
 
 @pytest.fixture(scope="module")
@@ -76,40 +63,109 @@ def training_scores(claims, model):
     return training_score_table(claims.head(200), model, COLUMNS)
 
 
-class TestRankClaims:
-    def test_highest_score_first_and_ties_by_claim_id(self):
-        table = scored(claim_id=["d", "c", "b", "a"], fraud_score=[2.0, 1.0, 2.0, 3.0])
-        ranked = rank_claims(table, COLUMNS, settings())
-        assert ranked["claim_id"].tolist() == ["a", "b", "d", "c"]
-        assert ranked["rank"].tolist() == [1, 2, 3, 4]
-        assert ranked.index.tolist() == [0, 1, 2, 3]
+@pytest.fixture(scope="module")
+def known(claims, training_scores):
+    """Return all claims, those that the model learned from with their training scores beside them."""
+    return claims.merge(training_scores.drop(columns="model_version"), on="claim_id", how="left")
 
-    def test_the_order_of_the_input_does_not_matter(self):
-        table = scored(claim_id=["d", "c", "b", "a"], fraud_score=[2.0, 1.0, 2.0, 3.0])
-        pd.testing.assert_frame_equal(
-            rank_claims(table.iloc[::-1], COLUMNS, settings()), rank_claims(table, COLUMNS, settings())
-        )
 
-    def test_flags_strictly_above_the_threshold(self):
-        table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[99.5, 99.0, 98.0])
-        assert rank_claims(table, COLUMNS, settings())["flagged"].tolist() == [True, False, False]
-        flagged = rank_claims(table, COLUMNS, settings(threshold_percentile=98.5))["flagged"]
-        assert flagged.tolist() == [True, True, False]
+class TestScoreClaims:
+    def test_learned_claims_keep_the_score_of_cross_fitting_and_others_get_the_models(
+        self, claims, known, model, training_scores
+    ):
+        table = score_claims(known, model, COLUMNS, SCORED_AT).set_index("claim_id")
+        learned = training_scores.set_index("claim_id")["fraud_score"]
+        pd.testing.assert_series_equal(table["fraud_score"].head(200), learned)
+        np.testing.assert_array_equal(table["fraud_score"].tail(100), model.compute_fraud_scores(claims.tail(100))[0])
 
-    def test_top_k_flags_so_many_whatever_their_percentile(self):
-        table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[30.0, 20.0, 10.0])
-        assert rank_claims(table, COLUMNS, settings(top_k=2))["flagged"].tolist() == [True, True, False]
+    def test_without_training_scores_the_model_scores_all(self, claims, model):
+        table = score_claims(claims, model, COLUMNS, SCORED_AT)
+        np.testing.assert_array_equal(table["fraud_score"], model.compute_fraud_scores(claims)[0])
 
-    def test_top_k_beyond_all_rows_flags_all(self):
-        assert rank_claims(scored(fraud_score=[2.0, 1.0]), COLUMNS, settings(top_k=10))["flagged"].tolist() == [
-            True,
-            True,
+    def test_a_batch_of_learned_claims_only_needs_no_model(self, known, model, training_scores, monkeypatch):
+        monkeypatch.setattr(ClaimsTreeAutoencoder, "judge", None)
+        table = score_claims(known.head(5), model, COLUMNS, SCORED_AT)
+        assert table["fraud_score"].tolist() == training_scores["fraud_score"].head(5).tolist()
+
+    def test_learned_claims_keep_their_reasons_and_surprises(self, known, model, training_scores):
+        table = score_claims(known.head(200), model, COLUMNS, SCORED_AT)
+        said = ["fraud_percentile", "reason_1", "reason_2", "reason_3", "surprise_code", "surprise_amount"]
+        pd.testing.assert_frame_equal(table[said], training_scores[said])
+
+    def test_the_order_of_the_claims_is_kept_whatever_the_model_knows_of_them(self, known, model):
+        mixed = known.sample(frac=1, random_state=0)
+        assert score_claims(mixed, model, COLUMNS, SCORED_AT)["claim_id"].tolist() == mixed["claim_id"].tolist()
+
+    def test_no_claims_have_the_columns_too(self, known, model):
+        for nothing in (known.head(0), known[list(ROLES)].head(0)):
+            assert list(score_claims(nothing, model, COLUMNS, SCORED_AT)) == scored_schema(COLUMNS).names
+
+    def test_the_row_says_whose_it_is_and_what_scored_it_when(self, claims, known, model):
+        table = score_claims(known, model, COLUMNS, SCORED_AT)
+        assert list(table)[: len(ROLES)] == ROLES
+        assert table["claim_id"].tolist() == claims["claim_id"].tolist()
+        assert set(table["model_type"]) == {"catboost"}
+        assert set(table["model_version"]) == {model.model_version_}
+        assert set(table["scored_at"]) == {pd.Timestamp("2026-06-30T08:00:00")}
+
+    def test_surprises_are_of_scored_columns_only_and_sum_to_the_score(self, known, model):
+        table = score_claims(known, model, COLUMNS, SCORED_AT)
+        surprises = [name for name in table if name.startswith("surprise_")]
+        assert surprises == ["surprise_code", "surprise_amount"]
+        np.testing.assert_allclose(table[surprises].sum(axis=1), table["fraud_score"])
+
+    def test_leaves_its_input_alone(self, known, model):
+        before = known.copy()
+        score_claims(known, model, COLUMNS, SCORED_AT)
+        pd.testing.assert_frame_equal(known, before)
+
+
+class TestWithFlags:
+    ranked = pd.DataFrame(
+        {
+            **{name: ["same"] * 3 for name in scored_schema(COLUMNS).names},
+            "rank": [1, 2, 3],
+            "fraud_percentile": [99.5, 99.0, 98.0],
+        }
+    )
+
+    def flags(self, **changes: object) -> list[bool]:
+        scoring = ScoringParameters.model_validate({"scored_at": SCORED_AT, **changes})
+        return with_flags(self.ranked, COLUMNS, scoring)["flagged"].tolist()
+
+    def test_flags_are_strictly_above_the_threshold(self):
+        assert self.flags() == [True, False, False]
+        assert self.flags(threshold_percentile=98.5) == [True, True, False]
+
+    def test_top_k_goes_before_the_threshold(self):
+        assert self.flags(top_k=2, threshold_percentile=0) == [True, True, False]
+
+    def test_a_batch_has_the_flags_of_the_whole(self):
+        scoring = ScoringParameters.model_validate({"scored_at": SCORED_AT, "top_k": 2})
+        assert with_flags(self.ranked.tail(2), COLUMNS, scoring)["flagged"].tolist() == [True, False]
+
+
+class TestSchemas:
+    def test_scored_claims_have_their_roles_and_what_the_model_says(self, claims, model):
+        schema = scored_schema(COLUMNS)
+        assert schema.names == list(score_claims(claims, model, COLUMNS, SCORED_AT))
+        assert schema.names == [
+            *ROLES,
+            "fraud_score",
+            "fraud_percentile",
+            "reason_1",
+            "reason_2",
+            "reason_3",
+            "surprise_code",
+            "surprise_amount",
+            "model_type",
+            "model_version",
+            "scored_at",
         ]
 
-    def test_the_columns_come_in_the_order_of_the_contract(self):
-        ranked = rank_claims(scored(fraud_score=[1.0]), COLUMNS, settings())
-        assert list(ranked) == [
-            "claim_id",
+    def test_rank_and_flag_stand_beside_the_score(self):
+        assert fraud_scores_schema(COLUMNS).names == [
+            *ROLES,
             "rank",
             "fraud_score",
             "fraud_percentile",
@@ -124,94 +180,18 @@ class TestRankClaims:
             "scored_at",
         ]
 
-    def test_leaves_its_input_alone(self):
-        table = scored(fraud_score=[1.0, 2.0])
-        before = table.copy()
-        rank_claims(table, COLUMNS, settings())
-        pd.testing.assert_frame_equal(table, before)
-
-
-class TestMergeScores:
-    def scored(self, **columns: list) -> pd.DataFrame:
-        table = scored(**columns)
-        return table.assign(**{name: "same" for name in ROLES if name not in table})
-
-    def ranked(self, **columns: list) -> pd.DataFrame:
-        return rank_claims(self.scored(**columns), COLUMNS, settings())
-
-    def test_without_earlier_scores_there_are_the_new_ones(self):
-        pd.testing.assert_frame_equal(merge_scores(None, scored(fraud_score=[1.0]), COLUMNS), scored(fraud_score=[1.0]))
-
-    def test_a_claim_that_comes_again_as_it_was_keeps_its_row(self):
-        earlier = self.ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
-        again = self.scored(claim_id=["a"], fraud_score=[0.5], scored_at=[pd.Timestamp("2026-06-30")])
-        merged = merge_scores(earlier, again, COLUMNS)
-        assert merged.set_index("claim_id")["fraud_score"].to_dict() == {"a": 1.0, "b": 2.0}
-        assert merged["scored_at"].eq(pd.Timestamp("2026-01-01")).all()
-        assert sorted(merged["claim_id"]) == ["a", "b"]
-
-    @pytest.mark.parametrize("change", [{"provider_id": ["corrected"]}, {"model_version": ["ffffffffffff"]}])
-    def test_a_corrected_claim_and_one_of_another_model_are_replaced(self, change):
-        earlier = self.ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
-        again = {
-            "claim_id": ["a"],
-            "fraud_score": [0.5],
-            "scored_at": pd.to_datetime(["2026-06-30"]).tolist(),
-            **change,
+    def test_each_column_has_a_type_and_a_description(self):
+        schema = fraud_scores_schema(COLUMNS)
+        types = {name: str(schema.field(name).type) for name in ("claim_date", "rank", "fraud_score", "flagged")}
+        assert types == {
+            "claim_date": "timestamp[us, tz=UTC]",
+            "rank": "int64",
+            "fraud_score": "double",
+            "flagged": "bool",
         }
-        merged = merge_scores(earlier, self.scored(**again), COLUMNS).set_index("claim_id")
-        assert merged["scored_at"].to_dict() == {"a": pd.Timestamp("2026-06-30"), "b": pd.Timestamp("2026-01-01")}
-        assert merged.loc["a", "fraud_score"] == 0.5
-
-    def test_claims_that_are_new_are_added(self):
-        earlier = self.ranked(claim_id=["a"], fraud_score=[1.0])
-        merged = merge_scores(earlier, self.scored(claim_id=["b"], fraud_score=[2.0]), COLUMNS)
-        assert rank_claims(merged, COLUMNS, settings())["claim_id"].tolist() == ["b", "a"]
-
-    def test_leaves_its_inputs_alone(self):
-        earlier, again = self.ranked(fraud_score=[1.0, 2.0]), self.scored(fraud_score=[1.0])
-        before = earlier.copy(), again.copy()
-        merge_scores(earlier, again, COLUMNS)
-        pd.testing.assert_frame_equal(earlier, before[0])
-        pd.testing.assert_frame_equal(again, before[1])
-
-
-class TestScoreClaims:
-    def test_learned_claims_keep_the_score_of_cross_fitting_and_others_get_the_models(
-        self, claims, model, training_scores
-    ):
-        table = score_claims(claims, model, training_scores, COLUMNS, settings()).set_index("claim_id")
-        learned = training_scores.set_index("claim_id")["fraud_score"]
-        pd.testing.assert_series_equal(table["fraud_score"].head(200), learned)
-        np.testing.assert_array_equal(table["fraud_score"].tail(100), model.compute_fraud_scores(claims.tail(100))[0])
-
-    def test_without_training_scores_the_model_scores_all(self, claims, model):
-        table = score_claims(claims, model, None, COLUMNS, settings())
-        np.testing.assert_array_equal(table["fraud_score"], model.compute_fraud_scores(claims)[0])
-
-    def test_a_batch_of_learned_claims_only_needs_no_model(self, claims, model, training_scores):
-        table = score_claims(claims.head(5), model, training_scores, COLUMNS, settings())
-        assert table["fraud_score"].tolist() == training_scores["fraud_score"].head(5).tolist()
-
-    def test_the_row_says_whose_it_is_and_what_scored_it_when(self, claims, model, training_scores):
-        table = score_claims(claims, model, training_scores, COLUMNS, settings())
-        assert list(table)[: len(ROLES)] == ROLES
-        assert table["claim_id"].tolist() == claims["claim_id"].tolist()
-        assert set(table["model_type"]) == {"catboost"}
-        assert set(table["model_version"]) == {model.model_version_}
-        assert set(table["scored_at"]) == {pd.Timestamp("2026-06-30T08:00:00")}
-
-    def test_surprises_are_of_scored_columns_only_and_sum_to_the_score(self, claims, model, training_scores):
-        table = score_claims(claims, model, training_scores, COLUMNS, settings())
-        surprises = [name for name in table if name.startswith("surprise_")]
-        assert surprises == ["surprise_code", "surprise_amount"]
-        np.testing.assert_allclose(table[surprises].sum(axis=1), table["fraud_score"])
-
-    def test_leaves_its_inputs_alone(self, claims, model, training_scores):
-        before = claims.copy(), training_scores.copy()
-        score_claims(claims, model, training_scores, COLUMNS, settings())
-        pd.testing.assert_frame_equal(claims, before[0])
-        pd.testing.assert_frame_equal(training_scores, before[1])
+        assert all(field.metadata[b"comment"] for field in schema)
+        assert schema.field("surprise_code").metadata == {b"comment": b"What code adds to the score"}
+        assert schema.field("rank").metadata == {b"comment": b"Place, 1 the most suspicious"}
 
 
 class TestCheckModelFits:
@@ -240,3 +220,11 @@ class TestCheckModelFits:
         with pytest.raises(InputError) as raised:
             check_model_fits(model, COLUMNS.model_copy(update=changes))
         assert f"it differs in {differing}. Restore the configuration, or train again" in str(raised.value)
+
+    def test_accepts_training_scores_of_its_own(self, model):
+        check_model_fits(model, COLUMNS, [model.model_version_])
+
+    def test_refuses_training_scores_of_another_model(self, model):
+        message = f"training_scores are of model version ffffffffffff, the model is {model.model_version_}: one was"
+        with pytest.raises(InputError, match=message):
+            check_model_fits(model, COLUMNS, [model.model_version_, "ffffffffffff"])

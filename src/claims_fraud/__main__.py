@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def jobs(arguments: Sequence[str] | None = None) -> None:
     """Run a subcommand of `claims-fraud-jobs`."""
     _configure_logging()
+    from kedro.framework.project import configure_project  # noqa: PLC0415 - as above
+
+    configure_project(PACKAGE.name)
     from claims_fraud.cli import jobs as command  # noqa: PLC0415 - as above
     from claims_fraud.cli import run_command  # noqa: PLC0415
 

@@ -5,18 +5,22 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate was not passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.autoencoder.boosters import ModelType
+from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
 
 # Ours, and those of configuration that cannot be read.
 MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)
@@ -39,6 +43,12 @@ run = click.Command("run", params=kedro_run.params, callback=_run, help=kedro_ru
 cli.add_command(run)
 
 
+class GateError(click.ClickException):
+    """What a result that is not good enough ends a command with."""
+
+    exit_code = 3
+
+
 class one_paragraph:
     """Context in which a user's mistake ends the command with its message, and a bug keeps its traceback."""
 
@@ -49,7 +59,8 @@ class one_paragraph:
         """Raise a ClickException in place of a mistake."""
         mistake = next((cause for cause in _causes(error) if isinstance(cause, MISTAKES)), None)
         if mistake is not None:
-            raise click.ClickException(" ".join(str(mistake).split())) from error
+            kind_told = GateError if isinstance(mistake, GateNotPassed) else click.ClickException
+            raise kind_told(" ".join(str(mistake).split())) from error
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -91,7 +102,106 @@ def _check_known(what: str, names: Sequence[str], known: Any) -> None:
 
 @click.group(name="claims-fraud-jobs", context_settings={"help_option_names": ["-h", "--help"]})
 def jobs() -> None:
-    """Commands of claims_fraud outside of a Kedro run."""
+    """Run pipelines as jobs, and what stands outside of a Kedro run."""
+
+
+MODEL_TYPES = get_args(ModelType)
+# What every job takes, by the run's parameter that it sets; the help text of each.
+COMMON = {
+    "catalog": "Catalog of the tables.",
+    "schema": "Schema of the tables.",
+    "artifact_root": "Folder of models and reports, on Databricks a Volume.",
+    "experiment_name": "MLflow experiment.",
+    "run_name": "Name of the MLflow run.",
+    "tracking_uri": "Where MLflow records runs.",
+    "as_of": "Today, YYYY-MM-DD; the same on a repeated run.",
+}
+
+
+def job(command: Callable[..., None]) -> click.Command:
+    """Make a subcommand of a function that takes the options of every job beside its own."""
+    for name, text in reversed(COMMON.items()):
+        command = click.option(f"--{name.replace('_', '-')}", help=text)(command)
+    command = click.option(
+        "--param", "params", multiple=True, metavar="KEY=VALUE", help="Any other parameter, as of `kedro run`."
+    )(command)
+    command = click.option(
+        "--conf-source", help="Folder or archive of configuration; by default `conf` in the working folder."
+    )(command)
+    command = click.option(
+        "--environment", default="databricks", show_default=True, help="Folder of configuration to run in."
+    )(command)
+    return jobs.command()(command)
+
+
+@job
+@click.option("--raw-claims", help="Path of a parquet or CSV file or folder, or a table.")
+def ingest(**options: Any) -> None:
+    """Ingest raw claims: features, their splits, and rejected claims."""
+    _run_job("data_ingestion", options)
+
+
+@job
+@click.option("--model-type", type=click.Choice(MODEL_TYPES), help="Boosting library.")
+def train(**options: Any) -> None:
+    """Train the model on the train split and score what it learned from."""
+    _run_job("training", options)
+
+
+@job
+def select(**options: Any) -> None:
+    """Choose between the trained model types; status 3 if none is good enough."""
+    _run_job("model_selection", options)
+
+
+@job
+@click.option(
+    "--model-type", type=click.Choice([*MODEL_TYPES, "selected"]), help="Model that scores, or that `select` chose."
+)
+@click.option("--threshold-percentile", type=float, help="Claims strictly above it are flagged, 0 to below 100.")
+@click.option("--output-table", help="Table of the ranked claims.")
+@click.option("--new-claims", help="Score these, a path or a table, in place of the ingested claims.")
+def score(*, threshold_percentile: float | None, **options: Any) -> None:
+    """Score and rank the ingested claims, or new ones with the stored model."""
+    options["scoring.threshold_percentile"] = threshold_percentile
+    _run_job("score_new" if options["new_claims"] else "scoring", options)
+
+
+@job
+def tables(**options: Any) -> None:
+    """Print the Delta tables that are there, with their history."""
+    env, conf_source = options.pop("environment"), options.pop("conf_source")
+    with one_paragraph(), _context(env, conf_source, options) as context:
+        for name in sorted(context.catalog.keys()):
+            dataset: Any = context.catalog.get(name)
+            # A table has several entries where it is also read as it was.
+            if hasattr(dataset, "history") and dataset.name.endswith(f".{name}") and dataset.exists():
+                click.echo("\n  ".join([dataset.name, *dataset.history()]))
+
+
+def _run_job(pipeline: str, options: dict[str, Any]) -> None:
+    """Run a pipeline with the options as parameters."""
+    env, conf_source, more = (options.pop(name) for name in ("environment", "conf_source", "params"))
+    if options.get("model_type") == "selected":
+        options["model_type"] = _selected_type(env, conf_source, options)
+    given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    arguments = [f"--pipelines={pipeline}", f"--env={env}", f"--params={','.join([*given, *more])}"]
+    run.main([*arguments, *([f"--conf-source={conf_source}"] if conf_source else [])], standalone_mode=False)
+
+
+def _selected_type(env: str, conf_source: str | None, options: dict[str, Any]) -> str:
+    """Return the model type that `select` wrote down."""
+    with one_paragraph(), _context(env, conf_source, options) as context:
+        return str(context.catalog.load("selected_model")["model_type"])
+
+
+@contextmanager
+def _context(env: str, conf_source: str | None, options: dict[str, Any]) -> Iterator[KedroContext]:
+    """Yield Kedro's context, with those options that say where things are."""
+    _check_environment(env, conf_source)
+    given = {name: options[name] for name in COMMON if options[name] is not None}
+    with KedroSession.create(conf_source=conf_source, env=env, runtime_params=given) as session:
+        yield session.load_context()  # type: ignore[attr-defined]
 
 
 @jobs.command("init-columns")

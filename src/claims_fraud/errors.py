@@ -13,6 +13,10 @@ class InputError(ValueError):
     """A mistake in data, configuration or a call; its message is one paragraph that says what to do about it."""
 
 
+class GateNotPassed(InputError):
+    """A result that is not good enough to go on with; the command line ends with a status of its own."""
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the allowed name closest to ``name``, or an empty string if none is close."""
     close = difflib.get_close_matches(name, list(allowed), n=1)

@@ -19,7 +19,7 @@ from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
 
-RESULTS = ("fraud_scores", "top_claims", "rejected_claims", "rejected_new_claims", "training_metrics")
+RESULTS = ("fraud_scores", "top_claims", "rejected_claims", "rejected_new_claims", "training_metrics", "selected_model")
 
 
 class ProjectHooks:

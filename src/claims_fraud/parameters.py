@@ -52,6 +52,18 @@ class ScoringParameters(BaseModel):
     scored_at: datetime = Field(description="Stamp of this scoring, ISO 8601; kept when a run is repeated.")
 
 
+class SelectionParameters(BaseModel):
+    """Which trained model type scores."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required_lift: float = Field(
+        2.0,
+        ge=1,
+        description="Times as well as a random order that the selected model has to spot swapped values; a gate.",
+    )
+
+
 class Parameters(BaseModel):
     """All parameters: what `conf` and ``--params`` may say."""
 
@@ -62,6 +74,7 @@ class Parameters(BaseModel):
     data_ingestion: IngestionParameters
     training: TrainingParameters
     scoring: ScoringParameters
+    model_selection: SelectionParameters
 
 
 def check_parameters(given: Mapping[str, Any], run_settings: Iterable[str]) -> Parameters:

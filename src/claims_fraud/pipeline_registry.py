@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from claims_fraud.pipelines import data_ingestion, scoring, training
+from claims_fraud.pipelines import data_ingestion, model_selection, scoring, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return the pipelines by name; ``__default__`` is what ``kedro run`` runs.
 
-    ``score_new`` stands apart: it scores claims that came after training.
+    ``model_selection`` stands apart, since it compares what two runs trained, and so does ``score_new``, which scores
+    claims that came after training.
     """
     whole = {
         "data_ingestion": data_ingestion.create_pipeline(),
@@ -18,4 +19,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "scoring": scoring.create_pipeline(),
     }
     score_new = data_ingestion.create_new_claims_pipeline() + scoring.create_new_claims_pipeline()
-    return {"__default__": sum(whole.values(), start=Pipeline([])), **whole, "score_new": score_new}
+    apart = {"model_selection": model_selection.create_pipeline(), "score_new": score_new}
+    return {"__default__": sum(whole.values(), start=Pipeline([])), **whole, **apart}

@@ -98,10 +98,14 @@ def score_claims(
     if len(fresh) or not tables:
         tables.insert(0, _judged(fresh, model, model.judge(fresh), columns))
     said = pd.concat(tables, ignore_index=True)
-    return claims[list(columns.roles)].merge(said, on=columns.claim_id, how="left").assign(
-        model_type=model.model_type,
-        model_version=model.model_version_,
-        scored_at=pd.Timestamp(scored_at).tz_localize(None).as_unit("us"),
+    return (
+        claims[list(columns.roles)]
+        .merge(said, on=columns.claim_id, how="left")
+        .assign(
+            model_type=model.model_type,
+            model_version=model.model_version_,
+            scored_at=pd.Timestamp(scored_at).tz_localize(None).as_unit("us"),
+        )
     )
 
 
@@ -109,13 +113,14 @@ def with_flags(ranked: pd.DataFrame, columns: Columns, scoring: ScoringParameter
     """Return `fraud_scores` of ranked claims: with the flag, columns in order."""
     above = ranked["fraud_percentile"] > scoring.threshold_percentile
     flagged = above if scoring.top_k is None else ranked["rank"] <= scoring.top_k
-    return ranked.assign(flagged=flagged)[fraud_scores_schema(columns).names]
+    in_order: pd.DataFrame = ranked.assign(flagged=flagged)[fraud_scores_schema(columns).names]
+    return in_order
 
 
 def _judged_fields(columns: Columns) -> list[pa.Field]:
     surprises = [
-        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score") for name in
-        columns.scored_features
+        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score")
+        for name in columns.scored_features
     ]
     return [*(described(*field) for field in (*SCORES, *WORDS)), *surprises]
 

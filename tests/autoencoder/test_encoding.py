@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claims_fraud.autoencoder.encoding import (
@@ -164,6 +164,7 @@ def test_encoding_keeps_the_order_of_numbers(train, ordered):
 
 @quick
 @given(plain_numbers, st.lists(st.floats(0, 1e12), min_size=2, max_size=30).map(sorted), st.sampled_from([-1, 1]))
+@example(pd.Series([0.0, 1e-105, -1.0, -1.0]), [0.0, 1.0], 1)
 def test_further_out_is_never_less_surprising(train, distances, side):
     encoder = NumberEncoder.fit(train)
     end = encoder.high if side > 0 else encoder.low
@@ -174,6 +175,7 @@ def test_further_out_is_never_less_surprising(train, distances, side):
 
 @quick
 @given(plain_numbers, st.lists(st.floats(0, 1), min_size=2, max_size=10).map(sorted), st.integers(0, 2**32 - 1))
+@example(pd.Series([-1.0, -1e-300]), [0.0, 1.0], 0)
 def test_quantiles_rise_with_the_level_and_stay_inside(train, levels, seed):
     encoder = NumberEncoder.fit(train)
     probabilities = np.random.default_rng(seed).dirichlet(np.ones(encoder.n_classes), size=3)

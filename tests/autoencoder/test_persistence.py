@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from claims_fraud.autoencoder.persistence import content_hash, file_hash, read_model, write_model
+from claims_fraud.autoencoder.persistence import (
+    content_hash,
+    file_hash,
+    packed,
+    read_model,
+    unpack,
+    write_model,
+)
 from claims_fraud.errors import InputError
 
 
@@ -47,6 +54,13 @@ def test_what_is_written_is_read(shelf, scratch):
     content = write(shelf / "deep" / "model", scratch)
     assert read_model(shelf / "deep" / "model") == {**content, "model_version": content_hash(content)}
     assert files_in(shelf) == ["deep/model/columns/000.cbm", "deep/model/model.json"]
+
+
+def test_what_is_packed_is_unpacked(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    unpack(packed(folder), tmp_path / "elsewhere")
+    assert read_model(tmp_path / "elsewhere") == read_model(folder)
+    assert files_in(tmp_path / "elsewhere") == files_in(folder)
 
 
 def test_an_empty_folder_and_an_earlier_model_are_replaced(shelf, scratch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import sys
 import types
@@ -29,6 +30,11 @@ def swapped(claims):
     changed = claims.copy()
     changed.loc[rows, "amount"] = claims.loc[np.concatenate(pairs[::-1]), "amount"].to_numpy()
     return changed, np.isin(np.arange(len(claims)), rows)
+
+
+def pickled(model):
+    """Return the model as another process gets it."""
+    return pickle.loads(pickle.dumps(model))  # noqa: S301 - our own
 
 
 def odd_clinic(rows=900, clinics=8):
@@ -439,6 +445,46 @@ class TestArtefact:
         assert np.array_equal(
             ClaimsTreeAutoencoder.load(tmp_path / "model").judge(data).scores, model.judge(data).scores
         )
+
+
+class TestPickle:
+    def test_a_fitted_model_scores_and_explains_to_the_bit(self, fitted, claims):
+        copied = pickled(fitted)
+        one, two = fitted.judge(claims), copied.judge(claims)
+        assert np.array_equal(one.scores, two.scores)
+        pd.testing.assert_frame_equal(one.parts, two.parts)
+        pd.testing.assert_frame_equal(fitted.explain(claims), copied.explain(claims))
+        assert np.array_equal(fitted.percentile(one.scores), copied.percentile(one.scores))
+        assert copied.model_version_ == fitted.model_version_
+
+    def test_of_a_copy_and_of_a_loaded_model_too(self, fitted, claims, tmp_path):
+        fitted.save(tmp_path / "model")
+        loaded = ClaimsTreeAutoencoder.load(tmp_path / "model")
+        copies = [pickled(model) for model in (loaded, pickled(fitted))]
+        for model in copies:
+            assert model.model_version_ == fitted.model_version_
+            assert np.array_equal(model.judge(claims).scores, fitted.judge(claims).scores)
+
+    def test_a_fitted_model_comes_back_with_one_thread(self, make_model, model_type, claims):
+        model = make_model(model_type, n_estimators=2, n_jobs=-1)
+        model.fit(claims, ["code"], ["amount"])
+        copied = pickled(model)
+        assert copied.n_jobs == 1
+        assert [column.booster.threads for column in copied.models_.values()] == [1, 1]
+        assert model.n_jobs == -1
+
+    def test_it_holds_the_artefact_and_no_claims(self, fitted):
+        assert list(fitted.__getstate__()) == ["artefact"]
+        assert not hasattr(pickled(fitted), "training_judgement_")
+
+    def test_an_unfitted_model_keeps_its_parameters(self, make_model, claims):
+        model = make_model("xgboost", n_estimators=2, context_features=("code",), n_jobs=2)
+        copied = pickled(model)
+        assert copied.get_params() == model.get_params()
+        with pytest.raises(NotFittedError):
+            copied.judge(claims)
+        one, two = (each.fit(claims, ["code"], ["amount", "days"])[0] for each in (model, copied))
+        assert np.array_equal(one, two)
 
 
 def test_mlflow_is_asked_only_where_told_to(make_model, claims, monkeypatch):

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claims_fraud.claims.hashing import stable_fraction, stable_hash
@@ -26,6 +26,7 @@ def test_known_values() -> None:
 
 
 @given(ids=st.lists(TEXT, max_size=12), salt=TEXT)
+@example(ids=["", "\x00", "a", "a\x00b"], salt="")
 def test_is_the_first_eight_bytes_of_sha256(ids: list[str], salt: str) -> None:
     hashes = stable_hash(pd.Series(ids, dtype=object), salt)
     assert hashes.dtype == np.uint64

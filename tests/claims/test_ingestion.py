@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claims_fraud.claims import Columns, DataIngestion, IngestionParameters, load_train_val_test
-from claims_fraud.claims.ingestion import separate_rejected
+from claims_fraud.claims.ingestion import (
+    added_findings,
+    check_findings,
+    checked_claims,
+    findings,
+    rejected_claims,
+    separate_rejected,
+    valid_claims,
+)
 from claims_fraud.errors import InputError
 
 COLUMNS = Columns(categorical=("code",), numeric=("claim_amount", "num_previous_claims"), protected={})
+BORN = COLUMNS.model_copy(update={"birth_date": "born"})
 LENIENT = IngestionParameters(max_rejected_fraction=1)
 TODAY = date(2025, 6, 30)
 
@@ -78,6 +90,121 @@ class TestRun:
         raw = claims(claim_date=["2025-01-01", "2025-01-01", tomorrow])
         _, rejected = DataIngestion(COLUMNS, LENIENT).run(raw)
         assert rejected["claim_id"].tolist() == ["C2"]
+
+
+class TestWrongKind:
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"claim_date": 20250102},
+                r"'claim_date' is not a date in 3 of 3 rows, for example 20250102; .* 2025-03-31",
+            ),
+            ({"claim_amount": "ten"}, r"'claim_amount' is not a number in 3 of 3 rows, for example 'ten'; .*Correct"),
+            ({"claim_amount": pd.Timestamp("2025-01-02")}, r"'claim_amount' is not a number in 3 of 3 rows"),
+            ({"born": ["1.2.1980", "", "3.4.1990"]}, r"'born' is not a date in 2 of 2 rows"),
+        ],
+    )
+    @pytest.mark.parametrize("parameters", [LENIENT, IngestionParameters()], ids=["lenient", "strict"])
+    def test_a_column_of_the_wrong_kind_stops_the_run(
+        self, changes: dict[str, Any], message: str, parameters: IngestionParameters
+    ) -> None:
+        raw = claims(3, **{"born": "1980-05-05", **changes})
+        with pytest.raises(InputError, match=message):
+            separate_rejected(raw, BORN, parameters, TODAY)
+
+    def test_half_of_the_values_may_be_unreadable(self) -> None:
+        raw = claims(4, claim_amount=["x", "y", 1, 2])
+        _, rejected = separate_rejected(raw, COLUMNS, LENIENT, TODAY)
+        assert rejected["claim_id"].tolist() == ["C0", "C1"]
+
+    def test_a_column_without_values_has_no_wrong_kind(self) -> None:
+        valid, rejected = separate_rejected(claims(2, born=None, claim_amount=None, code=""), BORN, LENIENT, TODAY)
+        assert valid[["born", "claim_amount", "code"]].isna().all(axis=None)
+        assert rejected.empty
+
+
+class TestColumnsFound:
+    def test_a_missing_one_stops_the_run(self) -> None:
+        with pytest.raises(InputError, match=r"column 'claim_amount' is not in .* Did you mean 'claim_amnt'\?"):
+            separate_rejected(claims().rename(columns={"claim_amount": "claim_amnt"}), COLUMNS, LENIENT, TODAY)
+
+    def test_a_repeated_one_stops_the_run(self) -> None:
+        raw = pd.concat([claims(), claims()[["code"]]], axis=1)
+        with pytest.raises(InputError, match="'code' appears more than once in the claims"):
+            separate_rejected(raw, COLUMNS, LENIENT, TODAY)
+
+
+class TestCheckedClaims:
+    def test_rows_stay_as_they_came_and_get_their_reasons(self) -> None:
+        raw = claims(3, claim_amount=["-1", "2", "x"], note=["a", "b", "c"])
+        before = raw.copy()
+        checked = checked_claims(raw, COLUMNS, LENIENT, TODAY)
+        pd.testing.assert_frame_equal(checked.drop(columns="rejection_reasons"), before)
+        pd.testing.assert_frame_equal(raw, before)
+        assert checked["rejection_reasons"].tolist() == [
+            "claim_amount is negative",
+            None,
+            "claim_amount is not a number",
+        ]
+
+    def test_of_the_rows_of_an_id_what_they_are_of_all(self) -> None:
+        raw = claims(5, claim_id=["a", "b", "a", "c", "b"], claim_date="2025-01-01", code=["x", "y", "x", "z", "other"])
+        whole = checked_claims(raw, COLUMNS, LENIENT, TODAY)
+        of_b = checked_claims(raw[raw["claim_id"] == "b"], COLUMNS, LENIENT, TODAY)
+        pd.testing.assert_frame_equal(of_b, whole[whole["claim_id"] == "b"])
+
+    def test_are_divided_into_valid_ones_brought_to_their_kinds_and_rejected_ones_as_they_came(self) -> None:
+        checked = checked_claims(claims(3, claim_amount=["-1", "2", "3"]), COLUMNS, LENIENT, TODAY)
+        valid, rejected = valid_claims(checked, COLUMNS), rejected_claims(checked)
+        assert valid["claim_amount"].tolist() == [2.0, 3.0]
+        assert "rejection_reasons" not in valid
+        assert rejected["claim_amount"].tolist() == ["-1"]
+        assert rejected["rejection_reasons"].tolist() == ["claim_amount is negative"]
+        assert (valid.index.tolist(), rejected.index.tolist()) == ([0, 1], [0])
+
+
+class TestFindings:
+    def test_by_hand(self) -> None:
+        raw = claims(4, claim_id=["a", "b", " ", "d"], claim_amount=["x", None, -1, "y"], code=["c", "c", "", None])
+        assert findings(checked_claims(raw, COLUMNS, LENIENT, TODAY), COLUMNS) == {
+            "rows": 4,
+            "rejected": 3,
+            "reasons": {
+                "claim_amount is not a number": 2,
+                "claim_id is missing": 1,
+                "claim_amount is negative": 1,
+            },
+            "present": {
+                "claim_id": 3,
+                "claim_date": 4,
+                "patient_id": 4,
+                "provider_id": 4,
+                "code": 2,
+                "claim_amount": 3,
+            },
+            "wrong": {"claim_amount": "'x'"},
+            "example": ["a", "claim_amount is not a number"],
+        }
+
+    def test_of_no_rows(self) -> None:
+        found = findings(checked_claims(claims()[:0], COLUMNS, LENIENT, TODAY), COLUMNS)
+        assert (found["rows"], found["rejected"], found["reasons"]) == (0, 0, {})
+        assert (found["wrong"], found["example"]) == ({}, None)
+        with pytest.raises(InputError, match="the claims have no rows"):
+            check_findings(found, COLUMNS, LENIENT)
+
+    def test_together_have_the_first_example(self) -> None:
+        one, other = (
+            findings(
+                checked_claims(claims(2, claim_id=[id_, "good"], claim_amount=[bad, 1]), COLUMNS, LENIENT, TODAY),
+                COLUMNS,
+            )
+            for id_, bad in (("first", "x"), ("later", "y"))
+        )
+        together = added_findings(one, other)
+        assert together["wrong"] == {"claim_amount": "'x'"}
+        assert together["example"] == ["first", "claim_amount is not a number"]
 
 
 class TestTooManyRejected:
@@ -162,3 +289,14 @@ def test_which_claims_are_valid_does_not_depend_on_the_order(raw: pd.DataFrame, 
     pd.testing.assert_frame_equal(
         once.sort_values("claim_id", ignore_index=True), again.sort_values("claim_id", ignore_index=True)
     )
+
+
+@settings(max_examples=40, deadline=None)
+@given(raw=messy_claims(), cuts=st.lists(st.integers(0, 17), max_size=4))
+def test_findings_of_batches_add_up_to_those_of_the_whole(raw: pd.DataFrame, cuts: list[int]) -> None:
+    checked = checked_claims(raw.reset_index(drop=True), COLUMNS, LENIENT, TODAY)
+    bounds = [0, *sorted(cuts), len(checked)]
+    batches = [checked.iloc[start:end] for start, end in itertools.pairwise(bounds)]
+    added = reduce(added_findings, (findings(batch, COLUMNS) for batch in batches))
+    assert added == findings(checked, COLUMNS)
+    assert json.loads(json.dumps(added)) == added

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claims_fraud.claims import Columns, IngestionParameters
-from claims_fraud.claims.splits import SPLITS, split_claims
+from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split, split_claims
 
 COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected={})
 WAYS = ("time", "patient", "provider", "claim")
@@ -102,3 +103,25 @@ def test_by_time_no_train_claim_is_later_than_a_test_claim(days: list[int]) -> N
     for earlier, later in ((train, validation), (train, test), (validation, test)):
         assert earlier.empty or later.empty or earlier["claim_date"].max() < later["claim_date"].min()
     assert len(train)
+
+
+def test_claims_are_counted_by_day_whatever_their_time() -> None:
+    frame = claims([1, 0, 1])
+    frame["claim_date"] += pd.to_timedelta([5, 0, 23], unit="h")
+    assert claims_by_day(frame, COLUMNS) == {"2025-01-02": 2, "2025-01-01": 1}
+
+
+@settings(max_examples=50)
+@given(
+    days=st.lists(st.integers(0, 9), min_size=1, max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=3),
+    way=st.sampled_from(WAYS),
+)
+def test_batches_are_split_as_the_whole(days: list[int], cuts: list[int], way: str) -> None:
+    frame, parameters = claims(days), IngestionParameters(split_by=way)
+    by_day = claims_by_day(frame, COLUMNS)
+    bounds = [0, *sorted(min(cut, len(frame)) for cut in cuts), len(frame)]
+    batches = [frame.iloc[start:end] for start, end in itertools.pairwise(bounds)]
+    for split, expected in zip(SPLITS, split_claims(frame, COLUMNS, parameters), strict=True):
+        parts = [claims_of_split(batch, split, by_day, COLUMNS, parameters) for batch in batches]
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), expected)

@@ -112,3 +112,38 @@ def test_exists_and_describes_itself(shelf):
     dataset.save(CLAIMS)
     assert dataset.exists()
     assert str(shelf / "scores.parquet") in str(dataset)
+
+
+class TestUpsertBy:
+    def test_rows_replace_those_with_their_key_and_the_others_stay_sorted_by_key(self, shelf):
+        dataset = parquet(shelf, upsert_by="claim_id")
+        dataset.save(pd.DataFrame({"claim_id": ["c", "a"], "amount": [3.0, 1.0]}))
+        dataset.save(pd.DataFrame({"claim_id": ["d", "a", "b"], "amount": [4.0, None, 2.0]}))
+        expected = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "amount": [None, 2.0, 3.0, 4.0]})
+        pd.testing.assert_frame_equal(dataset.load(), expected)
+        assert names(shelf) == ["scores.parquet"]
+
+    def test_rows_are_sorted_from_the_first_save_on(self, shelf):
+        dataset = parquet(shelf, upsert_by="claim_id")
+        dataset.save(CLAIMS.iloc[::-1])
+        pd.testing.assert_frame_equal(dataset.load(), CLAIMS)
+
+    def test_the_same_rows_again_change_nothing(self, shelf):
+        dataset = parquet(shelf, upsert_by="claim_id")
+        dataset.save(CLAIMS)
+        before = (shelf / "scores.parquet").read_bytes()
+        dataset.save(CLAIMS.tail(1))
+        assert (shelf / "scores.parquet").read_bytes() == before
+
+    def test_what_is_saved_is_left_alone(self, shelf):
+        frame = CLAIMS.iloc[::-1].copy()
+        before = frame.copy()
+        parquet(shelf, upsert_by="claim_id").save(frame)
+        pd.testing.assert_frame_equal(frame, before)
+
+    def test_a_save_that_fails_leaves_the_earlier_rows(self, shelf):
+        dataset = parquet(shelf, upsert_by="claim_id")
+        dataset.save(CLAIMS)
+        with pytest.raises(DatasetError):
+            dataset.save(CLAIMS.assign(amount=[1.5, object()]))
+        pd.testing.assert_frame_equal(dataset.load(), CLAIMS)

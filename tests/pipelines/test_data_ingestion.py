@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 
 from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.errors import InputError
 from claims_fraud.pipelines.data_ingestion.nodes import (
+    check_claims,
     derive_claim_features,
     derive_new_claim_features,
+    keep_new_claim_features,
     separate_rejected_claims,
     split_features,
 )
@@ -34,11 +37,46 @@ def claims(**columns: list) -> pd.DataFrame:
     return pd.DataFrame({**base, **columns})
 
 
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr("claims_fraud.frames.on_pandas.BATCH_ROWS", 2)
+
+
+def separate(
+    raw: pd.DataFrame, parameters: IngestionParameters = LENIENT, as_of: str = "2026-06-30"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return separate_rejected_claims(check_claims(raw, COLUMNS, parameters, as_of), COLUMNS, parameters)
+
+
+class TestCheckClaims:
+    def test_every_row_is_as_it_came_with_the_rules_that_it_breaks(self):
+        raw = claims(claim_amount=["10", "-1", "x"], remark=["a", "b", "c"])
+        before = raw.copy()
+        checked = check_claims(raw, COLUMNS, LENIENT, "2026-06-30")
+        pd.testing.assert_frame_equal(checked.drop(columns="rejection_reasons"), before)
+        pd.testing.assert_frame_equal(raw, before)
+        assert checked["rejection_reasons"].tolist() == [
+            None,
+            "claim_amount is negative",
+            "claim_amount is not a number",
+        ]
+
+    def test_a_missing_column_is_named(self):
+        with pytest.raises(InputError, match="column 'code' is not in the claims"):
+            check_claims(claims(code=["x"]).drop(columns="code"), COLUMNS, LENIENT, "2026-06-30")
+
+    def test_claims_that_were_rejected_before_get_the_reasons_of_today(self):
+        raw = claims(claim_amount=[10.0, -1.0], rejection_reasons=["of then", "of then"])
+        checked = check_claims(raw, COLUMNS, LENIENT, "2026-06-30")
+        assert sorted(checked) == sorted(raw)
+        assert checked["rejection_reasons"].tolist() == [None, "claim_amount is negative"]
+
+
 class TestSeparateRejectedClaims:
     def test_every_row_is_valid_or_rejected_with_a_reason(self):
         raw = claims(claim_amount=[10.0, -1.0, 20.0], remark=["a", "b", "c"])
         before = raw.copy()
-        valid, rejected = separate_rejected_claims(raw, COLUMNS, LENIENT, "2026-06-30")
+        valid, rejected = separate(raw)
         assert valid["claim_id"].tolist() == ["c0", "c2"]
         assert rejected["claim_id"].tolist() == ["c1"]
         assert rejected["rejection_reasons"].tolist() == ["claim_amount is negative"]
@@ -47,8 +85,35 @@ class TestSeparateRejectedClaims:
 
     def test_today_is_given(self):
         raw = claims(claim_date=pd.to_datetime(["2025-01-01", "2025-01-02"]))
-        _, rejected = separate_rejected_claims(raw, COLUMNS, LENIENT, "2025-01-01")
+        _, rejected = separate(raw, as_of="2025-01-01")
         assert rejected["rejection_reasons"].tolist() == ["claim_date is after 2025-01-01"]
+
+    def test_batches_give_what_the_whole_does(self, request):
+        raw = claims(
+            claim_id=["a", "b", "a", "c", "d", "d", "e"], claim_amount=["1", None, "2.5", "-1", 3, 3, "x"], code=None
+        )
+        raw.loc[5] = raw.loc[4]
+        whole = separate(raw)
+        request.getfixturevalue("small_batches")
+        for part, expected in zip(separate(raw), whole, strict=True):
+            pd.testing.assert_frame_equal(part, expected)
+        assert whole[1]["claim_id"].tolist() == ["a", "a", "c", "d", "e"]
+
+    @pytest.mark.usefixtures("small_batches")
+    def test_what_is_wrong_is_counted_over_all_batches(self):
+        raw = claims(claim_amount=[1.0, 2.0, 3.0, -4.0, -5.0])
+        message = (
+            r"2 of 5 claims are rejected, and 5 % may be .*: claim_amount is negative \(2\)\. For example claim_id 'c3'"
+        )
+        with pytest.raises(InputError, match=message):
+            separate(raw, IngestionParameters())
+
+    @pytest.mark.usefixtures("small_batches")
+    def test_a_column_is_of_the_wrong_kind_only_if_it_is_over_all_batches(self):
+        with pytest.raises(InputError, match="'claim_amount' is not a number in 3 of 5 rows, for example 'x'"):
+            separate(claims(claim_amount=[1, 2, "x", "y", "z"]))
+        _, rejected = separate(claims(claim_amount=[1, 2, 3, "y", "z"]))
+        assert rejected["claim_id"].tolist() == ["c3", "c4"]
 
 
 class TestDeriveClaimFeatures:
@@ -70,6 +135,13 @@ class TestSplitFeatures:
         assert [part["claim_id"].tolist() for part in parts] == [[f"c{n}" for n in range(7)], ["c7", "c8"], ["c9"]]
         pd.testing.assert_frame_equal(features, before)
 
+    def test_batches_give_what_the_whole_does(self, request):
+        features, parameters = claims(code=["x"] * 10), IngestionParameters(validation_fraction=0.2, test_fraction=0.1)
+        whole = split_features(features, COLUMNS, parameters)
+        request.getfixturevalue("small_batches")
+        for part, expected in zip(split_features(features, COLUMNS, parameters), whole, strict=True):
+            pd.testing.assert_frame_equal(part, expected)
+
 
 class TestDeriveNewClaimFeatures:
     known = derive_claim_features(claims(claim_id=["a", "b"]), COLUMNS)
@@ -78,39 +150,70 @@ class TestDeriveNewClaimFeatures:
         return claims(claim_id=[claim_id], claim_date=[pd.Timestamp(day)], claim_amount=[amount])
 
     def test_what_was_learned_from_is_history(self):
-        batch, merged = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
         assert batch["num_previous_claims"].tolist() == [2.0]
         assert batch["days_since_last_claim"].tolist() == [3.0]
         assert batch["average_claim_amount"].tolist() == [15.0]
-        pd.testing.assert_frame_equal(merged, batch)
 
     def test_an_earlier_batch_is_history_too(self):
-        _, first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
-        batch, merged = derive_new_claim_features(self.new("n2", "2025-01-06"), self.known, first, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), self.known, first, COLUMNS)
+        assert batch["claim_id"].tolist() == ["n2"]
         assert batch["num_previous_claims"].tolist() == [3.0]
         assert batch["days_since_last_claim"].tolist() == [1.0]
-        assert merged["claim_id"].tolist() == ["n1", "n2"]
 
     def test_a_claim_that_comes_again_replaces_itself(self):
-        _, first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
-        batch, merged = derive_new_claim_features(self.new("n1", "2025-01-06", 70.0), self.known, first, COLUMNS)
-        assert merged["claim_id"].tolist() == ["n1"]
-        assert merged["claim_amount"].tolist() == [70.0]
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-06", 70.0), self.known, first, COLUMNS)
+        assert batch["claim_id"].tolist() == ["n1"]
+        assert batch["claim_amount"].tolist() == [70.0]
         assert batch["num_previous_claims"].tolist() == [2.0]
 
     def test_a_new_claim_that_was_since_learned_from_counts_once(self):
-        _, first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
         learned = derive_claim_features(pd.concat([claims(claim_id=["a", "b"]), self.new("n1", "2025-01-05")]), COLUMNS)
-        batch, _ = derive_new_claim_features(self.new("n2", "2025-01-06"), learned, first, COLUMNS)
+        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), learned, first, COLUMNS)
         assert batch["num_previous_claims"].tolist() == [3.0]
 
+    def test_claims_of_a_batch_are_each_others_history(self):
+        new = claims(
+            claim_id=["n2", "n1"], claim_date=pd.to_datetime(["2025-01-09", "2025-01-05"]), claim_amount=[90.0, 60.0]
+        )
+        batch = derive_new_claim_features(new, self.known, None, COLUMNS)
+        assert batch["claim_id"].tolist() == ["n2", "n1"]
+        assert batch["num_previous_claims"].tolist() == [3.0, 2.0]
+        assert batch["average_claim_amount"].tolist() == [30.0, 15.0]
+
+    def test_claims_of_other_patients_are_no_history(self):
+        new = self.new("n1", "2025-01-05").assign(patient_id="another")
+        batch = derive_new_claim_features(new, self.known, None, COLUMNS)
+        assert batch["num_previous_claims"].tolist() == [0.0]
+        assert batch["days_since_last_claim"].isna().all()
+
+    def test_a_claim_without_patient_has_no_history(self):
+        known = self.known.assign(patient_id=None)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-05").assign(patient_id=None), known, None, COLUMNS)
+        assert batch["claim_id"].tolist() == ["n1"]
+        assert batch["num_previous_claims"].isna().all()
+
+    def test_columns_are_those_of_the_features_learned_from_in_the_same_kinds(self):
+        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        pd.testing.assert_series_equal(batch.dtypes, self.known.dtypes)
+
     def test_leaves_its_inputs_alone(self):
-        _, first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
         inputs = (self.new("n1", "2025-01-06"), self.known, first)
         before = [frame.copy() for frame in inputs]
         derive_new_claim_features(*inputs, COLUMNS)
         for frame, earlier in zip(inputs, before, strict=True):
             pd.testing.assert_frame_equal(frame, earlier)
+
+    def test_the_batch_is_kept_in_its_order_for_the_table_of_all(self):
+        batch = claims(claim_id=["b", "a"])
+        for earlier in (None, batch):
+            found = derive_new_claim_features(batch, batch.head(0), earlier, COLUMNS)
+            assert found["claim_id"].tolist() == ["b", "a"]
+            pd.testing.assert_frame_equal(keep_new_claim_features(found), found)
 
 
 class TestPipeline:
@@ -155,12 +258,3 @@ class TestPipeline:
         before = copied.table("04_feature/features.parquet")
         assert copied.run("--pipelines=data_ingestion", params=f"raw_claims={path}") == (0, "")
         pd.testing.assert_frame_equal(copied.table("04_feature/features.parquet"), before)
-
-
-def test_new_features_are_sorted_from_the_first_batch_on():
-    columns = Columns(categorical=["code"], numeric=["claim_amount"], protected=[])
-    batch = pd.DataFrame({"claim_id": ["b", "a"], "code": ["x", "y"], "claim_amount": [1.0, 2.0]})
-    for earlier in (None, batch):
-        found, kept = derive_new_claim_features(batch, batch.head(0), earlier, columns)
-        assert found["claim_id"].tolist() == ["b", "a"]
-        assert kept["claim_id"].tolist() == ["a", "b"]

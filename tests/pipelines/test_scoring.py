@@ -14,7 +14,14 @@ from claims_fraud.claims import Columns
 from claims_fraud.claims.sample import generate_claims
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import ScoringParameters
-from claims_fraud.pipelines.scoring.nodes import list_top_claims, score_features, score_new_features
+from claims_fraud.pipelines.scoring.nodes import (
+    list_top_claims,
+    merge_scores,
+    publish_scores,
+    rank_scores,
+    score_features,
+    score_new_features,
+)
 from claims_fraud.scores import training_score_table
 
 COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected=[])
@@ -53,47 +60,210 @@ def training_scores(features, model):
     return training_score_table(features.head(40), model, COLUMNS)
 
 
+def settings(**changes: object) -> ScoringParameters:
+    return ScoringParameters.model_validate({"scored_at": "2026-06-30", **changes})
+
+
+def scored(**columns: list) -> pd.DataFrame:
+    """Return what `score_features` returns, in little."""
+    rows = len(next(iter(columns.values())))
+    base = {
+        "claim_id": [f"c{number}" for number in range(rows)],
+        **{name: ["same"] * rows for name in COLUMNS.roles if name != "claim_id"},
+        "fraud_score": [1.0] * rows,
+        "fraud_percentile": [50.0] * rows,
+        "reason_1": ["because"] * rows,
+        "reason_2": [None] * rows,
+        "reason_3": [None] * rows,
+        "surprise_code": [0.5] * rows,
+        "surprise_claim_amount": [0.5] * rows,
+        "model_type": ["catboost"] * rows,
+        "model_version": ["0123456789ab"] * rows,
+        "scored_at": pd.to_datetime(["2026-01-01"] * rows),
+    }
+    return pd.DataFrame({**base, **columns})
+
+
+def ranked(**columns: list) -> pd.DataFrame:
+    return rank_scores(scored(**columns), COLUMNS, SCORING)
+
+
 class TestScoreFeatures:
-    def test_a_row_a_claim_twice_the_same(self, features, model, training_scores):
-        before = features.copy()
-        ranked, by_type = score_features(features, model, training_scores, COLUMNS, SCORING)
-        assert sorted(ranked["claim_id"]) == features["claim_id"].tolist()
-        assert ranked["fraud_score"].is_monotonic_decreasing
-        pd.testing.assert_frame_equal(by_type, ranked)
-        pd.testing.assert_frame_equal(features, before)
+    def test_a_row_a_claim_in_their_order(self, features, model, training_scores):
+        before = features.copy(), training_scores.copy()
+        table = score_features(features, model, training_scores, COLUMNS, SCORING)
+        assert table["claim_id"].tolist() == features["claim_id"].tolist()
+        pd.testing.assert_frame_equal(features, before[0])
+        pd.testing.assert_frame_equal(training_scores, before[1])
+
+    def test_claims_learned_from_keep_the_score_of_cross_fitting(self, features, model, training_scores):
+        table = score_features(features, model, training_scores, COLUMNS, SCORING)
+        assert table["fraud_score"].head(40).tolist() == training_scores["fraud_score"].tolist()
+        np.testing.assert_array_equal(table["fraud_score"].tail(20), model.compute_fraud_scores(features.tail(20))[0])
 
     def test_batches_give_what_the_whole_does(self, features, model, training_scores, monkeypatch):
-        whole, _ = score_features(features, model, training_scores, COLUMNS, SCORING)
-        monkeypatch.setattr("claims_fraud.frames.BATCH_ROWS", 17)
-        batched, _ = score_features(features, model, training_scores, COLUMNS, SCORING)
-        pd.testing.assert_frame_equal(batched, whole)
+        whole = rank_scores(score_features(features, model, training_scores, COLUMNS, SCORING), COLUMNS, SCORING)
+        monkeypatch.setattr("claims_fraud.frames.on_pandas.BATCH_ROWS", 17)
+        batched = score_features(features, model, training_scores, COLUMNS, SCORING)
+        pd.testing.assert_frame_equal(rank_scores(batched, COLUMNS, SCORING), whole)
 
     def test_a_model_of_other_columns_is_refused(self, features, model, training_scores):
         columns = COLUMNS.model_copy(update={"numeric": ("claim_amount", "days")})
         with pytest.raises(InputError, match="trained on other columns"):
             score_features(features, model, training_scores, columns, SCORING)
 
+    def test_training_scores_of_another_model_are_refused(self, features, model, training_scores):
+        others = training_scores.assign(model_version="ffffffffffff")
+        with pytest.raises(InputError, match="training_scores are of model version ffffffffffff"):
+            score_features(features, model, others, COLUMNS, SCORING)
+
 
 class TestScoreNewFeatures:
+    def score(self, features, model, earlier, scoring=SCORING) -> pd.DataFrame:
+        scored = score_new_features(features, model, COLUMNS, scoring)
+        return rank_scores(merge_scores(earlier, scored, COLUMNS), COLUMNS, scoring)
+
+    def test_the_model_scores_all(self, features, model):
+        before = features.copy()
+        table = score_new_features(features, model, COLUMNS, SCORING)
+        np.testing.assert_array_equal(table["fraud_score"], model.compute_fraud_scores(features)[0])
+        pd.testing.assert_frame_equal(features, before)
+
+    def test_a_model_of_other_columns_is_refused(self, features, model):
+        columns = COLUMNS.model_copy(update={"numeric": ("claim_amount", "days")})
+        with pytest.raises(InputError, match="trained on other columns"):
+            score_new_features(features, model, columns, SCORING)
+
     def test_new_claims_join_the_earlier_and_all_are_ranked(self, features, model):
-        earlier, _ = score_new_features(features.head(30), model, None, COLUMNS, SCORING)
+        earlier = self.score(features.head(30), model, None)
         before = earlier.copy()
-        merged, _ = score_new_features(features.tail(30), model, earlier, COLUMNS, SCORING)
+        merged = self.score(features.tail(30), model, earlier)
         assert sorted(merged["claim_id"]) == features["claim_id"].tolist()
         assert merged["rank"].tolist() == list(range(1, 61))
         assert merged["fraud_score"].is_monotonic_decreasing
         pd.testing.assert_frame_equal(earlier, before)
 
     def test_the_same_claims_on_a_later_day_change_nothing(self, features, model):
-        earlier, _ = score_new_features(features, model, None, COLUMNS, SCORING)
-        later = ScoringParameters.model_validate({"scored_at": "2026-07-01"})
-        merged, _ = score_new_features(features.tail(30), model, earlier, COLUMNS, later)
+        earlier = self.score(features, model, None)
+        merged = self.score(features.tail(30), model, earlier, settings(scored_at="2026-07-01"))
         pd.testing.assert_frame_equal(merged, earlier)
+
+
+class TestMergeScores:
+    def test_without_earlier_scores_there_are_the_new_ones(self):
+        pd.testing.assert_frame_equal(merge_scores(None, scored(fraud_score=[1.0]), COLUMNS), scored(fraud_score=[1.0]))
+
+    def test_a_claim_that_comes_again_as_it_was_keeps_its_row(self):
+        earlier = ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
+        again = scored(claim_id=["a"], fraud_score=[0.5], scored_at=[pd.Timestamp("2026-06-30")])
+        merged = merge_scores(earlier, again, COLUMNS)
+        assert merged.set_index("claim_id")["fraud_score"].to_dict() == {"a": 1.0, "b": 2.0}
+        assert merged["scored_at"].eq(pd.Timestamp("2026-01-01")).all()
+        assert sorted(merged["claim_id"]) == ["a", "b"]
+
+    @pytest.mark.parametrize("missing", [{"code": [None]}, {"claim_amount": [np.nan]}])
+    def test_a_claim_with_a_missing_value_that_comes_again_keeps_its_row(self, missing):
+        earlier = ranked(claim_id=["a"], fraud_score=[1.0], **missing)
+        again = scored(claim_id=["a"], fraud_score=[0.5], **missing)
+        assert merge_scores(earlier, again, COLUMNS)["fraud_score"].tolist() == [1.0]
+
+    @pytest.mark.parametrize("change", [{"provider_id": ["corrected"]}, {"model_version": ["ffffffffffff"]}])
+    def test_a_corrected_claim_and_one_of_another_model_are_replaced(self, change):
+        earlier = ranked(claim_id=["a", "b"], fraud_score=[1.0, 2.0])
+        again = {
+            "claim_id": ["a"],
+            "fraud_score": [0.5],
+            "scored_at": pd.to_datetime(["2026-06-30"]).tolist(),
+            **change,
+        }
+        merged = merge_scores(earlier, scored(**again), COLUMNS).set_index("claim_id")
+        assert merged["scored_at"].to_dict() == {"a": pd.Timestamp("2026-06-30"), "b": pd.Timestamp("2026-01-01")}
+        assert merged.loc["a", "fraud_score"] == 0.5
+
+    def test_claims_that_are_new_are_added(self):
+        earlier = ranked(claim_id=["a"], fraud_score=[1.0])
+        merged = merge_scores(earlier, scored(claim_id=["b"], fraud_score=[2.0]), COLUMNS)
+        assert rank_scores(merged, COLUMNS, SCORING)["claim_id"].tolist() == ["b", "a"]
+
+    def test_leaves_its_inputs_alone(self):
+        earlier, again = ranked(fraud_score=[1.0, 2.0]), scored(fraud_score=[1.0])
+        before = earlier.copy(), again.copy()
+        merge_scores(earlier, again, COLUMNS)
+        pd.testing.assert_frame_equal(earlier, before[0])
+        pd.testing.assert_frame_equal(again, before[1])
+
+
+class TestRankScores:
+    def test_highest_score_first_and_ties_by_claim_id(self):
+        table = scored(claim_id=["d", "c", "b", "a"], fraud_score=[2.0, 1.0, 2.0, 3.0])
+        ranked = rank_scores(table, COLUMNS, settings())
+        assert ranked["claim_id"].tolist() == ["a", "b", "d", "c"]
+        assert ranked["rank"].tolist() == [1, 2, 3, 4]
+        assert ranked.index.tolist() == [0, 1, 2, 3]
+
+    def test_the_order_of_the_input_does_not_matter(self):
+        table = scored(claim_id=["d", "c", "b", "a"], fraud_score=[2.0, 1.0, 2.0, 3.0])
+        pd.testing.assert_frame_equal(
+            rank_scores(table.iloc[::-1], COLUMNS, settings()), rank_scores(table, COLUMNS, settings())
+        )
+
+    def test_flags_strictly_above_the_threshold(self):
+        table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[99.5, 99.0, 98.0])
+        assert rank_scores(table, COLUMNS, settings())["flagged"].tolist() == [True, False, False]
+        flagged = rank_scores(table, COLUMNS, settings(threshold_percentile=98.5))["flagged"]
+        assert flagged.tolist() == [True, True, False]
+
+    def test_top_k_flags_so_many_whatever_their_percentile(self):
+        table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[30.0, 20.0, 10.0])
+        assert rank_scores(table, COLUMNS, settings(top_k=2))["flagged"].tolist() == [True, True, False]
+
+    def test_top_k_beyond_all_rows_flags_all(self):
+        assert rank_scores(scored(fraud_score=[2.0, 1.0]), COLUMNS, settings(top_k=10))["flagged"].tolist() == [
+            True,
+            True,
+        ]
+
+    def test_the_columns_come_in_the_order_of_the_contract(self):
+        assert list(ranked(fraud_score=[1.0])) == [
+            "claim_id",
+            "claim_date",
+            "patient_id",
+            "provider_id",
+            "code",
+            "claim_amount",
+            "rank",
+            "fraud_score",
+            "fraud_percentile",
+            "flagged",
+            "reason_1",
+            "reason_2",
+            "reason_3",
+            "surprise_code",
+            "surprise_claim_amount",
+            "model_type",
+            "model_version",
+            "scored_at",
+        ]
+
+    def test_leaves_its_input_alone(self):
+        table = scored(fraud_score=[1.0, 2.0])
+        before = table.copy()
+        rank_scores(table, COLUMNS, settings())
+        pd.testing.assert_frame_equal(table, before)
+
+
+def test_published_scores_are_those_of_the_model_type():
+    table = ranked(fraud_score=[1.0, 2.0])
+    pd.testing.assert_frame_equal(publish_scores(table), table)
 
 
 class TestListTopClaims:
     def ranked(self, features, model, training_scores) -> pd.DataFrame:
-        return score_features(features, model, training_scores, COLUMNS, SCORING)[0]
+        return rank_scores(score_features(features, model, training_scores, COLUMNS, SCORING), COLUMNS, SCORING)
+
+    def test_claims_of_one_score_come_by_claim_id(self):
+        tied = ranked(claim_id=["b", "c", "a", "d"], fraud_score=[1.0, 1.0, 1.0, 2.0]).iloc[::-1]
+        assert list_top_claims(tied.assign(claim_amount=1.0), COLUMNS, SCORING)["claim_id"].tolist() == ["d", "a", "b"]
 
     def test_the_first_claims_with_reasons_and_without_the_patient(self, features, model, training_scores):
         ranked = self.ranked(features, model, training_scores)

@@ -93,8 +93,12 @@ class TestMeasureTraining:
     scores = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "fraud_score": [4.0, 3.0, 2.0, 1.0]})
     features = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "outcome": [1.0, 0.0, np.nan, 0.0]})
 
+    # Too few to swap values in, so that no model is asked.
+    validation = pd.DataFrame({"claim_id": ["e", "f"]})
+
     def measure(self, labels=no_labels, columns=COLUMNS, evaluate=True):
-        return measure_training(self.scores, self.features, labels, columns, tiny(evaluate_labels=evaluate))
+        training = tiny(evaluate_labels=evaluate)
+        return measure_training(self.scores, None, self.features, self.validation, labels, columns, training)
 
     def test_without_labels_there_is_a_summary_and_none_are_read(self):
         assert self.measure(evaluate=False) == {
@@ -155,8 +159,62 @@ class TestMeasureTraining:
     def test_ids_that_are_numbers_and_labels_that_are_text_are_read_as_claims_are(self):
         labels = pd.DataFrame({"claim_id": [1, 2], "is_fraud": ["1", "0"]})
         scores = pd.DataFrame({"claim_id": ["1", "2"], "fraud_score": [4.0, 3.0]})
-        measured = measure_training(scores, self.features, lambda: labels, COLUMNS, tiny(evaluate_labels=True))
+        training = tiny(evaluate_labels=True)
+        measured = measure_training(scores, None, self.features, self.validation, lambda: labels, COLUMNS, training)
         assert measured["labelled"]["auroc"] == 1.0
+
+    def test_the_label_column_counts_where_another_has_the_name_of_the_files(self):
+        columns = COLUMNS.model_copy(update={"label": "outcome", "incumbent": "is_fraud"})
+        features = self.features.assign(is_fraud=["0", "1", "1", "1"])
+        training = tiny(evaluate_labels=True)
+        measured = measure_training(self.scores, None, features, self.validation, no_labels, columns, training)
+        assert (measured["labelled"]["n"], measured["labelled"]["n_fraud"]) == (3, 1)
+
+    def test_the_order_of_scores_and_labels_does_not_matter(self):
+        labels = pd.DataFrame({"claim_id": ["d", "c", "b", "a"], "is_fraud": [0, 1, 0, 1]})
+        scores = self.scores.assign(fraud_score=[2.0, 2.0, 2.0, 1.0])
+        training = tiny(evaluate_labels=True)
+        first, second = (
+            measure_training(table, None, self.features, self.validation, lambda known=known: known, COLUMNS, training)
+            for table, known in ((scores, labels), (scores.iloc[::-1], labels.iloc[::-1]))
+        )
+        assert first == second
+
+
+class TestMeasureSwaps:
+    @pytest.fixture
+    def model(self, claims):
+        return fit_autoencoder(claims, COLUMNS, TINY)[0]
+
+    @pytest.fixture
+    def held_out(self, claims):
+        drawn = claims.sample(600, replace=True, random_state=0, ignore_index=True)
+        return drawn.assign(claim_id=[f"v{number:03d}" for number in range(600)])
+
+    def swapped(self, model, held_out, **changes):
+        scores = pd.DataFrame({"claim_id": ["a", "b"], "fraud_score": [2.0, 1.0]})
+        nothing = held_out.head(0)
+        return measure_training(scores, model, nothing, held_out, no_labels, COLUMNS, tiny(**changes)).get("swapped")
+
+    def test_are_of_the_validation_claims(self, model, held_out):
+        before = held_out.copy()
+        found = self.swapped(model, held_out)
+        assert found["n"] == 600
+        assert 12 < found["n_swapped"] <= 24
+        assert found["auroc"] > 0.6
+        assert {"base_rate", "average_precision", "precision_at_1pct", "recall_at_5pct"} <= set(found)
+        pd.testing.assert_frame_equal(held_out, before)
+
+    def test_are_the_same_whatever_the_order_of_the_claims_and_others_for_another_seed(self, model, held_out):
+        assert self.swapped(model, held_out.iloc[::-1]) == self.swapped(model, held_out)
+        assert self.swapped(model, held_out, seed=1) != self.swapped(model, held_out)
+
+    def test_are_of_so_many_claims_at_most(self, model, held_out, monkeypatch):
+        monkeypatch.setattr("claims_fraud.pipelines.training.nodes.MOST_SWAPPED_ROWS", 300)
+        assert self.swapped(model, held_out)["n"] == 300
+
+    def test_few_validation_claims_have_none(self, model, held_out):
+        assert self.swapped(model, held_out.head(49)) is None
 
 
 class TestPipeline:
@@ -175,6 +233,13 @@ class TestPipeline:
         assert set(metrics["labelled"]["by_kind"]) == set(fraud["fraud_kind"])
         of_a_kind = metrics["labelled"]["by_kind"][fraud["fraud_kind"].iloc[0]]
         assert {"auroc", "average_precision", "precision_at_1pct", "recall_at_5pct"} <= set(of_a_kind)
+
+    def test_metrics_tell_how_well_swapped_values_are_spotted_in_validation_claims(self, finished):
+        metrics = json.loads((finished.data / "08_reporting/training_metrics_catboost.json").read_text())
+        validation = finished.table("04_feature/features_validation.parquet")
+        assert metrics["swapped"]["n"] == len(validation)
+        assert 1 <= metrics["swapped"]["n_swapped"] <= round(0.04 * len(validation))
+        assert 0 <= metrics["swapped"]["auroc"] <= 1
 
     def test_the_artefact_has_no_pickle(self, finished):
         files = [path for path in (finished.data / "06_models").rglob("*") if path.is_file()]
@@ -196,7 +261,7 @@ class TestPipeline:
         (copied.data / "01_raw/claim_labels.parquet").unlink()
         assert copied.run("--pipelines=training") == (0, "")
         metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
-        assert set(metrics) == {"model_type", "n", "mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
+        assert set(metrics) == {"model_type", "n", "mean_fraud_score", "p95_fraud_score", "p99_fraud_score", "swapped"}
 
     def test_fits_on_no_more_rows_than_allowed(self, copied):
         assert copied.run("--pipelines=training,scoring", params="training.max_training_rows=300") == (0, "")

@@ -256,8 +256,10 @@ class NumberEncoder:
         missing = np.isnan(numbers)
         classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
         below, above = (beyond / mean for mean, beyond in zip(self.tails, self._excess(numbers), strict=True))
+        # By the edge, since the excess of a number just above it may round to 0.
+        in_last = numbers > (self.edges[-1] if self.edges else np.inf)
         # Less its mean among the bin's rows (1 for a unit exponential): being in the bin at all is surprise enough.
-        tail = np.where(classes == 0, below - self.below, 0.0) + np.where(above > 0, above - 1, 0.0)
+        tail = np.where(classes == 0, below - self.below, 0.0) + np.where(in_last, above - 1, 0.0)
         tail = np.minimum(tail, MAX_TAIL_SURPRISE)
         inputs = np.where(missing, np.nan, np.searchsorted(self.grid, numbers)).astype(np.float32)
         return Encoded(inputs, classes, -tail, self._bin_rarity()[classes] + tail)
@@ -276,6 +278,8 @@ class NumberEncoder:
         inside = (target - cumulated[rows, bin_of]) / np.maximum(bins[rows, bin_of], 1e-12) + 1
         starts, ends = np.asarray(self.starts), np.asarray(self.ends)
         quantile: Floats = starts[bin_of] + np.clip(inside, 0, 1) * (ends - starts)[bin_of]
+        # The sum may round beyond the end.
+        quantile = np.minimum(quantile, ends[bin_of])
         whole = all(bound.is_integer() for bound in (*self.starts, *self.ends))
         return np.round(quantile) if whole else quantile
 

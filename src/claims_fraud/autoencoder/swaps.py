@@ -22,9 +22,7 @@ MOST_VALUES = 3
 FEWEST_ROWS = 50
 
 
-def with_swaps(
-    data: pd.DataFrame, columns: Sequence[str], seed: int
-) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+def with_swaps(data: pd.DataFrame, columns: Sequence[str], seed: int) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
     """Return the rows with one to three values of 4 % of them taken from other rows, and which rows those are.
 
     Every column keeps about the distribution it has; a row counts as swapped if some value of it really changed.
@@ -79,6 +77,4 @@ def swap_measures(model: ClaimsTreeAutoencoder, data: pd.DataFrame, seed: int) -
         return None
     scores, _ = model.compute_fraud_scores(swapped)
     measures = evaluate(scores, changed)
-    return {
-        "n_swapped" if name == "n_fraud" else name: value for name, value in measures.items() if name != "by_kind"
-    }
+    return {"n_swapped" if name == "n_fraud" else name: value for name, value in measures.items() if name != "by_kind"}

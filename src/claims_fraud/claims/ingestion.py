@@ -72,9 +72,7 @@ def separate_rejected(
     return valid_claims(checked, columns), rejected_claims(checked)
 
 
-def checked_claims(
-    raw: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: date
-) -> pd.DataFrame:
+def checked_claims(raw: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: date) -> pd.DataFrame:
     """Return rows as they came with `rejection_reasons`, null where they break no rule.
 
     All rows, or all those of each of some claim ids.

@@ -48,11 +48,13 @@ def claims_of_split(
     # Rounded, since 1 - 0.2 - 0.1 is a little more than the 0.7 of the seventh of ten days.
     bounds = np.round([train_end, 1 - parameters.test_fraction], 12)
     part = np.searchsorted(bounds, position, side="right")
-    return claims[part == SPLITS.index(split)].reset_index(drop=True)
+    chosen: pd.DataFrame = claims[part == SPLITS.index(split)].reset_index(drop=True)
+    return chosen
 
 
 def _days(claims: pd.DataFrame, columns: Columns) -> pd.Series:
-    return claims[columns.claim_date].dt.strftime("%Y-%m-%d")
+    days: pd.Series = claims[columns.claim_date].dt.strftime("%Y-%m-%d")
+    return days
 
 
 def _position_in_time(days: dict[str, int]) -> dict[str, float]:

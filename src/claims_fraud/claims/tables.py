@@ -54,8 +54,11 @@ def _field(name: str, columns: Columns) -> pa.Field:
 
 
 def _comment(name: str, columns: Columns) -> str:
-    roles = {getattr(columns, role): field.description for role, field in type(columns).model_fields.items()
-             if isinstance(getattr(columns, role), str)}
+    roles = {
+        getattr(columns, role): field.description
+        for role, field in type(columns).model_fields.items()
+        if isinstance(getattr(columns, role), str)
+    }
     # The money is a feature too, and described as one.
     if name in roles and name not in columns.features:
         return str(roles[name])

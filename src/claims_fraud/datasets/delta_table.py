@@ -13,12 +13,12 @@ from typing import Any, Literal, get_args
 import pandas as pd
 import pyarrow as pa
 from kedro.io import DatasetError, Version
-from kedro_datasets._utils.spark_utils import get_spark
 from kedro_datasets.databricks import ManagedTableDataset
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - as everywhere with Spark
+from pyspark.sql import functions as F
 
+from claims_fraud.datasets.session import current_session
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames.on_spark import quoted
 
@@ -29,7 +29,7 @@ SchemaChanges = Literal["refuse", "merge", "replace"]
 PROPERTIES = {"delta.columnMapping.mode": "name"}
 
 
-class DeltaTableDataset(ManagedTableDataset):
+class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no types
     """Saves and loads a managed Delta table, created on the first save.
 
     Every save is one commit: who reads sees the table before or after it. A save keeps the table's clustering,
@@ -92,6 +92,8 @@ class DeltaTableDataset(ManagedTableDataset):
             version=version,
             metadata=metadata,
         )
+        if not catalog:
+            raise DatasetError(f"table {table} has no catalog")
         if schema_changes not in get_args(SchemaChanges):
             raise DatasetError(f"schema_changes is {schema_changes!r}; allowed are {listed(get_args(SchemaChanges))}")
         self.name = f"{catalog}.{database}.{table}"
@@ -114,15 +116,13 @@ class DeltaTableDataset(ManagedTableDataset):
                 "--env, catalog and schema), or give others with `--params=catalog=…,schema=…`."
             )
         as_of = self.resolve_load_version()
-        reader = get_spark().read
-        if as_of is not None:
-            reader = reader.option("versionAsOf" if as_of.isdigit() else "timestampAsOf", as_of)
-        frame = reader.table(self._sql_name)
+        if as_of is None:
+            return current_session().table(self._sql_name)
+        option = "versionAsOf" if as_of.isdigit() else "timestampAsOf"
         try:
-            frame.schema  # noqa: B018 - a plan is looked at when it is asked for its columns
+            frame = current_session().read.option(option, as_of).table(self._sql_name)
+            frame.schema  # noqa: B018 - Spark Connect looks at a plan when it is asked for its columns
         except AnalysisException as error:
-            if as_of is None:
-                raise
             raise InputError(
                 f"table {self.name} cannot be read as of {as_of}: {_first_line(error)}. Give a version or a timestamp "
                 f"of `DESCRIBE HISTORY {self.name}` that has not been vacuumed."
@@ -143,6 +143,17 @@ class DeltaTableDataset(ManagedTableDataset):
         else:
             self._writer(frame, "append").saveAsTable(self._sql_name)
 
+    def history(self) -> list[str]:
+        """Return a line for each commit, latest first: version, time in UTC, operation, rows written."""
+        told = []
+        for commit in current_session().sql(f"DESCRIBE HISTORY {self._sql_name}").collect():
+            rows = (commit["operationMetrics"] or {}).get("numOutputRows")
+            told.append(
+                f"version {commit['version']}  {commit['timestamp']:%Y-%m-%d %H:%M:%S}  {commit['operation']}"
+                + (f"  {int(rows):,} rows" if rows else "")
+            )
+        return told
+
     def resolve_load_version(self) -> str | None:
         """Return the version asked for; which is the latest Delta knows by itself."""
         return self._version.load if self._version else None
@@ -155,11 +166,11 @@ class DeltaTableDataset(ManagedTableDataset):
         return str(self._table.full_table_location())
 
     def _exists(self) -> bool:
-        return bool(get_spark().catalog.tableExists(self._sql_name))
+        return bool(current_session().catalog.tableExists(self._sql_name))
 
     def _create(self, frame: DataFrame) -> None:
         """Create schema and table where they are missing; a schema is looked for before it is created."""
-        spark, schema = get_spark(), f"{quoted(self._table.catalog)}.{quoted(self._table.database)}"
+        spark, schema = current_session(), f"{quoted(self._table.catalog)}.{quoted(self._table.database)}"
         if self._exists():
             return
         if not spark.catalog.databaseExists(schema):
@@ -187,10 +198,11 @@ class DeltaTableDataset(ManagedTableDataset):
 
     def _must_replace(self, frame: DataFrame) -> bool:
         """Return whether the table's columns have to become the data's; raise InputError for changes not allowed."""
-        there = {field.name: field.dataType.simpleString() for field in get_spark().table(self._sql_name).schema}
+        there = {field.name: field.dataType.simpleString() for field in current_session().table(self._sql_name).schema}
         here = {field.name: field.dataType.simpleString() for field in frame.schema}
         new = [f"{name} {here[name]}" for name in here if name not in there]
-        other = [f"{name} ({there[name]}, now {here[name]})" for name in here if there.get(name, here[name]) != here[name]]
+        retyped = [name for name in here if there.get(name, here[name]) != here[name]]
+        other = [f"{name} ({there[name]}, now {here[name]})" for name in retyped]
         gone = [name for name in there if name not in here]
         if not (new or other or gone):
             return False
@@ -210,10 +222,10 @@ class DeltaTableDataset(ManagedTableDataset):
 
     def _replace(self, frame: DataFrame) -> None:
         """Give the table the columns of the data, in one commit, and what else it was defined with."""
-        spark = get_spark()
-        found = spark.sql(f"DESCRIBE DETAIL {self._sql_name}").select("properties").first()["properties"]
+        spark = current_session()
+        (detail,) = spark.sql(f"DESCRIBE DETAIL {self._sql_name}").collect()
         # Delta keeps count of the mapped columns itself.
-        properties = {key: value for key, value in found.items() if key != "delta.columnMapping.maxColumnId"}
+        properties = {key: value for key, value in detail["properties"].items() if "maxColumnId" not in key}
         comments = {field.name: field.metadata for field in spark.table(self._sql_name).schema}
         for field in frame.schema:
             if not field.metadata and comments.get(field.name):
@@ -236,8 +248,9 @@ class DeltaTableDataset(ManagedTableDataset):
                 f"table {self.name}: the rows to save have a {listed(keys)} more than once, so that it is not known "
                 "which of them is right. Keep one row a key."
             )
-        equal = " AND ".join(f"saved.{quoted(key)} <=> {self._sql_name}.{quoted(key)}" for key in keys)
-        merge = frame.alias("saved").mergeInto(self._sql_name, F.expr(equal))
+        table = quoted(self._table.table)
+        equal = " AND ".join(f"__saved.{quoted(key)} <=> {table}.{quoted(key)}" for key in keys)
+        merge = frame.alias("__saved").mergeInto(self._sql_name, F.expr(equal))
         if self._schema_changes == "merge":
             merge = merge.withSchemaEvolution()
         if self._table.write_mode == "upsert":
@@ -264,12 +277,15 @@ def _as_spark(data: DataFrame | pd.DataFrame) -> DataFrame:
         return data
     table = pa.Table.from_pandas(data, preserve_index=False)
     fields = [
-        field.with_type(pa.timestamp("us", tz="UTC")) if pa.types.is_timestamp(field.type)
+        field.with_type(pa.timestamp("us", tz="UTC"))
+        if pa.types.is_timestamp(field.type)
         # A column in which nothing is known, such as a third reason that no claim has.
-        else field.with_type(pa.string()) if pa.types.is_null(field.type) else field
+        else field.with_type(pa.string())
+        if pa.types.is_null(field.type)
+        else field
         for field in table.schema
     ]
-    return get_spark().createDataFrame(table.cast(pa.schema(fields)))
+    return current_session().createDataFrame(table.cast(pa.schema(fields)))
 
 
 def _literal(text: str) -> str:

@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,16 +40,22 @@ def start_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     InputError
         If Spark, Delta or a Java that they run on is missing.
     """
-    if not has_session():
+    if has_session():
+        session = current_session()
+    else:
         _check_installed()
         _check_java()
         session = _local_session(settings, catalog)
-    else:
-        from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
-
-        session = SparkSession.builder.getOrCreate()
     # One of the few settings that serverless compute takes.
     session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def current_session() -> SparkSession:
+    """Return the session that is there; by way of Kedro's, which knows Databricks Connect as well."""
+    from kedro_datasets._utils.spark_utils import get_spark  # noqa: PLC0415 - an extra
+
+    session: SparkSession = get_spark()
     return session
 
 
@@ -65,6 +72,7 @@ def has_session() -> bool:
 
 def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415 - an extra
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
     from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
 
     # Workers would else be whatever `python3` is first on the PATH.
@@ -72,13 +80,36 @@ def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     builder = SparkSession.builder
     for name, value in settings.items():
         builder = builder.config(name, value)
-    session = configure_spark_with_delta_pip(builder).getOrCreate()
+    log = Path(settings["spark.sql.warehouse.dir"]).parent / "spark.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _errors_to(log):
+            session: SparkSession = configure_spark_with_delta_pip(builder).getOrCreate()
+    except (RuntimeError, PySparkException) as error:
+        raise InputError(
+            f"Spark did not start ({str(error).splitlines()[0]}); {log} says why. The first start downloads Delta from "
+            "Maven Central: without a network, let one start with it come before."
+        ) from error
     add_catalog(session, catalog)
     return session
 
 
+@contextmanager
+def _errors_to(log: Path) -> Iterator[None]:
+    """Send what processes started meanwhile write to stderr into a file: a hundred lines of Java's at each start."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+
+
 def add_catalog(session: SparkSession, name: str) -> None:
-    """Make a local session take a catalog's name for its own catalog, so that names have three parts as on Databricks."""
+    """Make a local session take a name for its own catalog too, so that names have three parts as on Databricks."""
     session.conf.set(f"spark.sql.catalog.{name}", DELTA_CATALOG)
     manager = session._jsparkSession.sessionState().catalogManager()
     manager.catalog(name).setDelegateCatalog(manager.v2SessionCatalog())

@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
-from kedro_datasets._utils.spark_utils import get_spark
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - as everywhere with Spark
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
 from claims_fraud.claims.reading import CSV_NULLS, data_files, partition_columns
+from claims_fraud.datasets.session import current_session
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
 
@@ -86,19 +86,19 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     def _table(self) -> DataFrame:
         name = ".".join(map(quoted, self._source.split(".")))
-        if not get_spark().catalog.tableExists(name):
+        if not current_session().catalog.tableExists(name):
             raise InputError(
                 f"{self._name}: table {self._source} does not exist, or may not be seen. Give an existing table or the "
                 f"path of a parquet or CSV file with `--params={self._name}=…`."
             )
-        return get_spark().table(name)
+        return current_session().table(name)
 
     def _files(self) -> DataFrame:
         path = self._local_path()
         if (path / "_delta_log").exists():
-            return get_spark().read.format("delta").load(self._source)
+            return current_session().read.format("delta").load(self._source)
         files = data_files(path, self._name)
-        reader = get_spark().read
+        reader = current_session().read
         try:
             if files[0].suffix.lower() == ".csv":
                 frame = self._csv(files)
@@ -118,7 +118,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         # As text, so that codes keep their leading zeros, and a row of too many or too few values is an error: which of
         # its values belong where cannot be known.
         frame = (
-            get_spark()
+            current_session()
             .read.option("header", "true")
             .option("sep", self._separator)
             .option("quote", '"')
@@ -128,7 +128,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
             .option("enforceSchema", "false")
             .csv([self._uri(file) for file in files])
         )
-        return frame.select(*[F.when(~F.col(quoted(name)).isin(*CSV_NULLS), F.col(quoted(name))).alias(name) for name in frame.columns])
+        return frame.select(*[_known(name).alias(name) for name in frame.columns])
 
     def _local_path(self) -> Path:
         """Return where this process finds the source; `dbfs:/` is there under `/dbfs` on classic compute only."""
@@ -136,8 +136,8 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
             return Path(self._source)
         if not Path("/dbfs").is_dir():
             raise InputError(
-                f"{self._name}: {self._source} cannot be read here: serverless compute has no DBFS. Copy it to a Volume "
-                f"(`databricks fs cp -r {self._source} dbfs:/Volumes/CATALOG/SCHEMA/VOLUME/…`) and give "
+                f"{self._name}: {self._source} cannot be read here: serverless compute has no DBFS. Copy it to a "
+                f"Volume (`databricks fs cp -r {self._source} dbfs:/Volumes/CATALOG/SCHEMA/VOLUME/…`) and give "
                 f"`--params={self._name}=/Volumes/CATALOG/SCHEMA/VOLUME/…`."
             )
         return Path("/dbfs", self._source.removeprefix(DBFS))
@@ -149,11 +149,17 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     def _exists(self) -> bool:
         if self._is_table:
-            return bool(get_spark().catalog.tableExists(self._source))
+            return bool(current_session().catalog.tableExists(self._source))
         return self._local_path().exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"source": self._source, "separator": self._separator, "lazy": self._lazy}
+
+
+def _known(name: str) -> Column:
+    """Return a column of a CSV with null for what stands for a missing value."""
+    value = F.col(quoted(name))
+    return F.when(~value.isin(*CSV_NULLS), value)
 
 
 def _parquet_schema(files: list[Path], root: Path) -> StructType:

@@ -34,7 +34,7 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         Ignored by Kedro; kedro-viz reads the layer here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         filepath: str,

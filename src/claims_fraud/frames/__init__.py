@@ -1,8 +1,8 @@
 """The one seam between pipelines and the engine that holds their frames, pandas or Spark: verbs that need to know it.
 
 Not for what a function does to a batch: that is pandas, in the libraries, on both engines. On Spark a frame is never
-collected; only what is bounded (`sample`, `largest`, `distinct`, `collected`) comes back as pandas or a list. A frame on
-Spark is a plan: using it twice computes it twice, so whoever needs it twice saves it as a table and reads that.
+collected; only what is bounded (`sample`, `largest`, `distinct`, `collected`) comes back as pandas or a list. A frame
+on Spark is a plan: using it twice computes it twice, so whoever needs it twice saves it as a table and reads that.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def collected(frame: Frame) -> pd.DataFrame:
 
 def schema_of(frame: Frame) -> pa.Schema:
     """Return columns and types of a frame; on Spark with comments."""
-    return _engine(frame).schema_of(frame)  # type: ignore[no-any-return]
+    return _engine(frame).schema_of(frame)
 
 
 def _engine(frame: Frame) -> ModuleType:

@@ -20,15 +20,16 @@ BATCH_ROWS = 100_000
 def map_batches(
     frame: pd.DataFrame, function: Callable[[pd.DataFrame], pd.DataFrame], schema: pa.Schema
 ) -> pd.DataFrame:
-    results = [function(batch) for batch in _batches(frame)]
-    return pd.concat(results, ignore_index=True)[schema.names]
+    result: pd.DataFrame = pd.concat([function(batch) for batch in _batches(frame)], ignore_index=True)[schema.names]
+    return result
 
 
 def map_groups(
     frame: pd.DataFrame, key: str, function: Callable[[pd.DataFrame], pd.DataFrame], schema: pa.Schema
 ) -> pd.DataFrame:
     # One batch: in memory it is already.
-    return function(frame).reset_index(drop=True)[schema.names]
+    result: pd.DataFrame = function(frame).reset_index(drop=True)[schema.names]
+    return result
 
 
 def reduce_batches(

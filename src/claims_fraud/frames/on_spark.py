@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark import cloudpickle
 from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F  # noqa: N812 - as everywhere with Spark
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -130,11 +130,12 @@ def schema_of(frame: DataFrame) -> pa.Schema:
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return Arrow's rows as the libraries expect them: times in UTC without a zone, whole numbers beside nulls whole."""
+    """Return Arrow's rows as the libraries expect them: times without a zone in UTC, whole numbers whole."""
     fields = [
         field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field for field in table.schema
     ]
-    return table.cast(pa.schema(fields)).to_pandas(integer_object_nulls=True)
+    frame: pd.DataFrame = table.cast(pa.schema(fields)).to_pandas(integer_object_nulls=True)
+    return frame
 
 
 def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
@@ -164,7 +165,7 @@ def _commented(frame: DataFrame, schema: pa.Schema) -> DataFrame:
 
 
 def _check_size(function: Callable[..., Any]) -> None:
-    size = len(cloudpickle.dumps(function))
+    size = len(cloudpickle.dumps(function))  # type: ignore[no-untyped-call]
     if size > MOST_BYTES_TO_WORKERS:
         raise InputError(
             f"what Spark's workers need, the model above all, is {size / 1e6:,.0f} MB, and a message to them holds "

@@ -33,9 +33,7 @@ def check_claims(claims: Frame, columns: Columns, parameters: IngestionParameter
     return frames.map_groups(claims, columns.claim_id, check, rejected_schema(frames.schema_of(claims)))
 
 
-def separate_rejected_claims(
-    checked: Frame, columns: Columns, parameters: IngestionParameters
-) -> tuple[Frame, Frame]:
+def separate_rejected_claims(checked: Frame, columns: Columns, parameters: IngestionParameters) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
     found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
     check_findings(found, columns, parameters)
@@ -52,9 +50,7 @@ def derive_claim_features(claims: Frame, columns: Columns) -> Frame:
     return frames.map_groups(claims, columns.patient_id, partial(derive_features, columns=columns), schema)
 
 
-def split_features(
-    features: Frame, columns: Columns, parameters: IngestionParameters
-) -> tuple[Frame, Frame, Frame]:
+def split_features(features: Frame, columns: Columns, parameters: IngestionParameters) -> tuple[Frame, Frame, Frame]:
     """Return train, validation and test features."""
     days = frames.reduce_batches(features, partial(claims_by_day, columns=columns), _added)
     schema = frames.schema_of(features)

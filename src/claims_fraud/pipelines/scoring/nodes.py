@@ -81,8 +81,6 @@ def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParam
     return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)
 
 
-def _scored(
-    features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters
-) -> Frame:
+def _scored(features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters) -> Frame:
     score = partial(score_claims, model=autoencoder, columns=columns, scored_at=scoring.scored_at)
     return frames.map_batches(features, score, scored_schema(columns))

@@ -25,9 +25,7 @@ from claims_fraud.scores import training_score_table
 MOST_SWAPPED_ROWS = 5_000
 
 
-def sample_training_claims(
-    features_train: Frame, columns: Columns, training: TrainingParameters
-) -> pd.DataFrame:
+def sample_training_claims(features_train: Frame, columns: Columns, training: TrainingParameters) -> pd.DataFrame:
     """Return the claims to learn from, at most `max_training_rows`, sorted by claim id."""
     return frames.sample(features_train, training.max_training_rows, columns.claim_id, training.seed)
 

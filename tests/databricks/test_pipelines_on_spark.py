@@ -1,0 +1,235 @@
+"""The same claims through the same pipelines on pandas and on Spark with Delta: the same tables, to 1e-6."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from claims_fraud.claims.sample import generate_claims
+from support import Project, make_project, working_in
+
+CATALOG = "dev_fraud_detection"
+LABELS = "training.evaluate_labels=true"
+HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
+# Table on Spark, file on pandas.
+TABLES = {
+    "features": "04_feature/features",
+    "features_train": "04_feature/features_train",
+    "features_validation": "04_feature/features_validation",
+    "features_test": "04_feature/features_test",
+    "rejected_claims": "02_intermediate/rejected_claims",
+    "training_scores_{}": "07_model_output/training_scores_{}",
+    "fraud_scores": "07_model_output/fraud_scores",
+    "fraud_scores_{}": "07_model_output/fraud_scores_{}",
+}
+
+
+def odd_claims() -> pd.DataFrame:
+    """Claims as systems give them: decimals, dates, times in a zone, nulls, bad rows, columns without a role."""
+    claims, _ = generate_claims(1_000, seed=5)
+    claims = claims.drop(columns=HISTORY)
+    claims["claim_amount"] = [Decimal(f"{amount:.2f}") for amount in claims["claim_amount"]]
+    claims["claim_date"] = claims["claim_date"].astype("datetime64[us]").dt.tz_localize("America/New_York")
+    claims["entered"] = claims["claim_date"].dt.date
+    claims["serial"] = pd.array(range(9_007_199_254_740_993, 9_007_199_254_741_993), dtype="Int64")
+    claims["notes"] = [["a", "b"]] * len(claims)
+    claims.loc[3:7, "claim_amount"] = None
+    claims.loc[8, "claim_amount"] = Decimal("-5.00")
+    claims.loc[9, "claim_date"] = pd.NaT
+    claims.loc[[10, 11], "claim_id"] = [None, " "]
+    claims.loc[12:20, "patient_id"] = None
+    claims.loc[21, "claim_date"] = pd.Timestamp("2031-01-01", tz="America/New_York")
+    claims.loc[22:40:3, "diagnosis_code"] = None
+    claims.loc[30, "serial"] = pd.NA
+    different = claims.loc[[50]].assign(claim_amount=Decimal("1.00"))
+    return pd.concat([claims, claims.loc[[60]], claims.loc[[60]], different], ignore_index=True)
+
+
+def new_claims() -> pd.DataFrame:
+    """A later batch: unseen categories, a missing and a corrected value, patients with and without history."""
+    claims, _ = generate_claims(1_000, seed=5)
+    later = claims.tail(40).drop(columns=HISTORY).reset_index(drop=True)
+    later["claim_id"] = [f"N{number:03d}" for number in range(40)]
+    later["claim_date"] += pd.Timedelta(days=3)
+    later.loc[0, "procedure_code"] = "never seen"
+    later.loc[1, "claim_amount"] = None
+    later.loc[2, "claim_amount"] = np.inf
+    later.loc[3, "patient_id"] = None
+    later.loc[4, "patient_id"] = "a patient without history"
+    return later
+
+
+class OnSpark(Project):
+    """A project whose runs are in the databricks environment, in a schema of its own."""
+
+    def run(self, *options: str, params: str = "") -> tuple[int, str]:
+        where = (
+            f"schema={self.path.name},artifact_root={self.path / 'artifacts'},tracking_uri=sqlite:///{self.path}/m.db,"
+            f"claim_labels={self.path / 'data/01_raw/claim_labels.parquet'}"
+        )
+        return super().run("--env=databricks", *options, params=f"{where},{params}")
+
+
+@pytest.fixture(scope="module")
+def both(spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, OnSpark]]:
+    """A project that ran on pandas and one that ran on Spark, with the same odd claims, new ones after them."""
+    path = tmp_path_factory.mktemp("pandas_and_spark")
+    project = make_project(path)
+    odd_claims().to_parquet(path / "odd.parquet", index=False)
+    new_claims().to_parquet(path / "new.parquet", index=False)
+    on_spark = OnSpark(path)
+    params = f"raw_claims={path / 'odd.parquet'},new_claims={path / 'new.parquet'},{LABELS}"
+    with working_in(path):
+        for run in (project, on_spark):
+            assert run.run(params=params) == (0, "")
+            shutil.copytree(path / "data", path / "data_before", dirs_exist_ok=True)
+        yield project, on_spark
+
+
+def spark_table(spark, project: OnSpark, name: str) -> pd.DataFrame:
+    return spark.table(f"{CATALOG}.`{project.path.name}`.{name}").toPandas()
+
+
+def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
+    assert set(on_pandas) == set(on_spark)
+    key = "claim_id"
+    one, other = (
+        frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
+        for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
+    )
+    assert len(one) == len(other)
+    for name in on_pandas:
+        left, right = comparable(one[name]), comparable(other[name])
+        if left.dtype == float:
+            np.testing.assert_allclose(left, right.astype(float), rtol=1e-6, atol=1e-6, err_msg=name)
+        else:
+            assert left.tolist() == right.tolist(), name
+
+
+def comparable(values: pd.Series) -> pd.Series:
+    """Return numbers as floats, moments in UTC without a zone, nothing as None, all else as it is."""
+    if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
+        utc = values.dt.tz_convert(None) if values.dt.tz is not None else values
+        return utc.astype("datetime64[us]").astype(str)
+    if values.dtype.kind in "if":
+        return values.astype(float)
+    plain = [list(v) if isinstance(v, np.ndarray | list) else None if pd.isna(v) else v for v in values]
+    return pd.Series(plain, dtype=object)
+
+
+class TestSameTables:
+    @pytest.mark.parametrize("name", TABLES)
+    def test_of_the_default_pipeline(self, both, spark, name):
+        project, on_spark = both
+        on_pandas = project.table(f"{TABLES[name].format('catboost')}.parquet")
+        assert len(on_pandas)
+        assert_same(on_pandas, spark_table(spark, on_spark, name.format("catboost")))
+
+    def test_no_row_is_lost(self, both, spark):
+        _, on_spark = both
+        counts = [len(spark_table(spark, on_spark, name)) for name in ("features", "rejected_claims")]
+        assert sum(counts) == len(odd_claims()) == 1_003
+        assert counts[1] == 9
+
+    def test_metrics(self, both):
+        project, on_spark = both
+        one, other = (
+            json.loads((path / "training_metrics_catboost.json").read_text())
+            for path in (project.data / "08_reporting", on_spark.path / "artifacts" / "reporting")
+        )
+        assert one.keys() == other.keys() >= {"swapped", "labelled", "mean_fraud_score"}
+        assert one["mean_fraud_score"] == pytest.approx(other["mean_fraud_score"], rel=1e-9)
+        assert one["swapped"] == pytest.approx(other["swapped"], rel=1e-9)
+        assert one["labelled"]["auroc"] == pytest.approx(other["labelled"]["auroc"], rel=1e-9)
+
+    def test_the_list_for_people_is_the_same_file(self, both):
+        project, on_spark = both
+        files = project.data / "08_reporting/top_claims.csv", on_spark.path / "artifacts/reporting/top_claims.csv"
+        assert files[0].read_text() == files[1].read_text()
+
+    def test_the_model_is_the_same(self, both):
+        project, on_spark = both
+        versions = [
+            json.loads((path / "model.json").read_text())["model_version"]
+            for path in (
+                project.data / "06_models/autoencoder_catboost",
+                on_spark.path / "artifacts/models/autoencoder_catboost",
+            )
+        ]
+        assert versions[0] == versions[1]
+
+
+class TestTablesOnDelta:
+    def test_columns_have_their_descriptions(self, both, spark):
+        _, on_spark = both
+        schema = spark.table(f"{CATALOG}.`{on_spark.path.name}`.fraud_scores").schema
+        assert schema["claim_id"].metadata["comment"] == "Identifies a claim; unique and never empty."
+        assert schema["patient_age"].metadata["comment"] == (
+            "Age of the patient in whole years on the day of the claim. Protected (context)."
+        )
+        assert schema["rank"].metadata["comment"] == "Place, 1 the most suspicious"
+        assert schema["surprise_claim_amount"].metadata["comment"] == "What claim_amount adds to the score"
+
+    def test_are_laid_out_by_date_and_hold_to_the_contract(self, both, spark):
+        _, on_spark = both
+        detail = spark.sql(f"DESCRIBE DETAIL {CATALOG}.`{on_spark.path.name}`.fraud_scores").first()
+        assert detail["clusteringColumns"] == ["claim_date"]
+        assert detail["properties"]["delta.constraints.score_not_negative"] == "fraud_score >= 0"
+
+    def test_as_of_a_version(self, both):
+        _, on_spark = both
+        assert on_spark.run("--nodes=list_top_claims", "--load-versions=fraud_scores:99")[0] == 1
+        version = on_spark.run("--nodes=list_top_claims", "--load-versions=fraud_scores:0")
+        # As it was created, before a row was written: nothing to list, and no error.
+        assert version == (0, "")
+        assert on_spark.run("--nodes=list_top_claims") == (0, "")
+
+
+@pytest.fixture(scope="module")
+def scored_new(both) -> tuple[Project, OnSpark]:
+    for run in both:
+        params = f"new_claims={run.path / 'new.parquet'},data_ingestion.max_rejected_fraction=0.1"
+        assert run.run("--pipelines=score_new", params=params) == (0, "")
+    return both
+
+
+class TestScoreNew:
+    @pytest.mark.parametrize("name", ["fraud_scores", "new_features", "rejected_new_claims"])
+    def test_same_tables(self, scored_new, spark, name):
+        project, on_spark = scored_new
+        folder = {"fraud_scores": "07_model_output", "new_features": "04_feature"}.get(name, "02_intermediate")
+        on_pandas = project.table(f"{folder}/{name}.parquet")
+        assert len(on_pandas) == {"fraud_scores": 994 + 39, "new_features": 39, "rejected_new_claims": 1}[name]
+        assert_same(on_pandas, spark_table(spark, on_spark, name))
+
+    def test_twice_changes_nothing(self, scored_new, spark):
+        _, on_spark = scored_new
+        before = spark_table(spark, on_spark, "fraud_scores")
+        params = f"new_claims={on_spark.path / 'new.parquet'},data_ingestion.max_rejected_fraction=0.1"
+        assert on_spark.run("--pipelines=score_new", params=f"{params},scoring.scored_at=2026-07-05") == (0, "")
+        assert_same(before, spark_table(spark, on_spark, "fraud_scores"))
+
+
+class TestModelSelection:
+    def test_the_same_type_for_the_same_reason(self, both):
+        project, on_spark = both
+        folders = project.data / "08_reporting", on_spark.path / "artifacts" / "reporting"
+        for run in both:
+            assert run.run("--pipelines=model_selection", params="model_selection.required_lift=1") == (0, "")
+        one, other = (json.loads((folder / "selected_model.json").read_text()) for folder in folders)
+        assert one["model_type"] == other["model_type"] == "catboost"
+        assert one["lift"] == pytest.approx(other["lift"], rel=1e-9)
+
+
+class TestMistakes:
+    def test_a_table_that_is_not_there_says_what_makes_it(self, both):
+        _, on_spark = both
+        status, told = on_spark.run("--pipelines=training", params="catalog=dev_fraud_detection,schema=nowhere")
+        assert status == 1
+        assert "nowhere.features_train does not exist yet. Make it with `kedro run --pipelines=data_ing" in told
