@@ -8,6 +8,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
 from claims_fraud.hooks import ProjectHooks
+from claims_fraud.secrets import secret
 
 # MLflow, imported by kedro-mlflow after this, would give its loggers handlers of their own past conf/logging.yml.
 os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
@@ -24,6 +25,8 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         # `${column:claim_id}` is the column with that role; a hook puts in those that parameters name.
         "column": lambda role: role,
+        # `${secret:SCOPE/KEY}`: an environment variable locally, a secret scope on Databricks.
+        "secret": secret,
         "today": lambda: datetime.now(UTC).date().isoformat(),
         # A notebook runs in its own folder and still has to find the project's files.
         "project_root": lambda: str(find_kedro_project(Path.cwd()) or Path.cwd()),

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from claims_fraud.errors import InputError
-from support import REPOSITORY
+from spark_support import session_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,11 +24,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from claims_fraud.datasets.session import start_session
 
     root = tmp_path_factory.mktemp("spark")
-    text = (REPOSITORY / "conf" / "databricks" / "spark.yml").read_text(encoding="utf-8")
-    settings = yaml.safe_load(text.replace("${runtime_params:artifact_root,${globals:artifact_root}}", str(root)))
     # A metastore of its own takes ten seconds and is for several processes.
-    settings |= {"spark.sql.catalogImplementation": "in-memory", "spark.sql.shuffle.partitions": "2"}
-    settings["spark.master"] = "local[2]"
+    few = {
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.master": "local[2]",
+    }
+    settings = {**session_settings(root), **few}
     try:
         session = start_session(settings, CATALOG)
     except InputError as error:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from claims_fraud.claims.sample import generate_claims
+from spark_support import new_claims, odd_claims
 from support import Project, make_project, working_in
 
 CATALOG = "dev_fraud_detection"
 LABELS = "training.evaluate_labels=true"
-HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
 # Table on Spark, file on pandas.
 TABLES = {
     "features": "04_feature/features",
@@ -28,41 +26,6 @@ TABLES = {
     "fraud_scores": "07_model_output/fraud_scores",
     "fraud_scores_{}": "07_model_output/fraud_scores_{}",
 }
-
-
-def odd_claims() -> pd.DataFrame:
-    """Claims as systems give them: decimals, dates, times in a zone, nulls, bad rows, columns without a role."""
-    claims, _ = generate_claims(1_000, seed=5)
-    claims = claims.drop(columns=HISTORY)
-    claims["claim_amount"] = [Decimal(f"{amount:.2f}") for amount in claims["claim_amount"]]
-    claims["claim_date"] = claims["claim_date"].astype("datetime64[us]").dt.tz_localize("America/New_York")
-    claims["entered"] = claims["claim_date"].dt.date
-    claims["serial"] = pd.array(range(9_007_199_254_740_993, 9_007_199_254_741_993), dtype="Int64")
-    claims["notes"] = [["a", "b"]] * len(claims)
-    claims.loc[3:7, "claim_amount"] = None
-    claims.loc[8, "claim_amount"] = Decimal("-5.00")
-    claims.loc[9, "claim_date"] = pd.NaT
-    claims.loc[[10, 11], "claim_id"] = [None, " "]
-    claims.loc[12:20, "patient_id"] = None
-    claims.loc[21, "claim_date"] = pd.Timestamp("2031-01-01", tz="America/New_York")
-    claims.loc[22:40:3, "diagnosis_code"] = None
-    claims.loc[30, "serial"] = pd.NA
-    different = claims.loc[[50]].assign(claim_amount=Decimal("1.00"))
-    return pd.concat([claims, claims.loc[[60]], claims.loc[[60]], different], ignore_index=True)
-
-
-def new_claims() -> pd.DataFrame:
-    """A later batch: unseen categories, a missing and a corrected value, patients with and without history."""
-    claims, _ = generate_claims(1_000, seed=5)
-    later = claims.tail(40).drop(columns=HISTORY).reset_index(drop=True)
-    later["claim_id"] = [f"N{number:03d}" for number in range(40)]
-    later["claim_date"] += pd.Timedelta(days=3)
-    later.loc[0, "procedure_code"] = "never seen"
-    later.loc[1, "claim_amount"] = None
-    later.loc[2, "claim_amount"] = np.inf
-    later.loc[3, "patient_id"] = None
-    later.loc[4, "patient_id"] = "a patient without history"
-    return later
 
 
 class OnSpark(Project):

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import tarfile
-import venv
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,71 +11,10 @@ import pytest
 import yaml
 
 from claims_fraud.claims.sample import generate_claims
-from support import QUICK, REPOSITORY
+from end_to_end.clean import call
+from support import QUICK
 
 pytestmark = pytest.mark.bundle
-
-OF_THIS_ENVIRONMENT = ("PYTHON", "VIRTUAL_ENV", "KEDRO", "MLFLOW", "MAKE")
-
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".tools", "data", "dist", "build", "mlflow.db", "mlartifacts", ".*_cache"
-)
-
-
-def call(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
-    # Nothing of this environment reaches the clean one.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_ENVIRONMENT)}
-    return subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True, timeout=1_800, check=False
-    )
-
-
-def done(command: Sequence[str | Path], folder: Path) -> None:
-    called = call(command, folder)
-    assert called.returncode == 0, called.stdout[-5_000:] + called.stderr[-5_000:]
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``make package`` makes, of a copy of the repository that has credentials in its configuration."""
-    copy = tmp_path_factory.mktemp("copy") / "repository"
-    shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED)
-    (copy / "conf" / "local" / "credentials.yml").write_text("warehouse: {password: secret}")
-    # With the environment at hand: what it holds is for `make test-bundle` to see to.
-    (copy / ".venv").symlink_to(Path(sys.prefix))
-    done(["make", "--old-file=.venv/dev", "package"], copy)
-    return copy / "dist"
-
-
-@pytest.fixture(scope="module")
-def wheel(dist: Path) -> Path:
-    (found,) = dist.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
-def archive(dist: Path) -> Path:
-    return dist / "conf-claims_fraud.tar.gz"
-
-
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the locked dependencies and the wheel."""
-    folder = tmp_path_factory.mktemp("clean")
-    python = folder / "environment" / "bin" / "python"
-    lock = REPOSITORY / "requirements" / "run.lock"
-    uv = shutil.which("uv") or shutil.which("uv", path=REPOSITORY / ".tools" / "bin")
-    venv.create(folder / "environment", with_pip=uv is None, symlinks=True)
-    if uv:
-        done([uv, "pip", "sync", "--python", python, "--require-hashes", lock], folder)
-        done([uv, "pip", "install", "--python", python, "--no-deps", wheel], folder)
-    else:
-        # The lock is complete: what it leaves out on purpose pip would ask for.
-        done(
-            [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", lock], folder
-        )
-        done([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], folder)
-    return python
 
 
 @pytest.fixture
@@ -110,6 +43,32 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel):
         (metadata,) = [name for name in opened.namelist() if name.endswith(".dist-info/METADATA")]
         assert "\nLicense-Expression: Apache-2.0\n" in opened.read(metadata).decode()
     assert tops == {"claims_fraud", metadata.split("/")[0]}
+
+
+def test_the_wheel_asks_for_no_spark_and_has_the_command_of_the_jobs(wheel):
+    with zipfile.ZipFile(wheel) as opened:
+        text = {
+            name.rpartition("/")[2]: opened.read(name).decode() for name in opened.namelist() if "dist-info" in name
+        }
+    needed = [
+        line for line in text["METADATA"].splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line
+    ]
+    assert len(needed) > 10
+    assert not [line for line in needed if "spark" in line]
+    assert "claims-fraud-jobs = claims_fraud.__main__:jobs" in text["entry_points.txt"]
+
+
+def test_without_spark_the_databricks_environment_says_what_to_install(python, archive, elsewhere, claims):
+    ran = call(
+        [python, "-m", "claims_fraud", "--env=databricks", f"--conf-source={archive}", "--pipelines=data_ingestion"],
+        elsewhere,
+    )
+    assert ran.returncode == 1
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith(
+        "Error: this environment runs on Spark, which is not installed. Install it with `pip install "
+    )
+    assert "Java 17 or 21" in last
 
 
 def test_the_archive_has_every_environment_and_no_credentials(archive):

@@ -6,6 +6,7 @@ numbers and dates of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -137,9 +138,10 @@ def _csv_frame(file: Path, separator: str, name: str) -> pd.DataFrame:
     return frame
 
 
-def _check_csv(frame: pd.DataFrame, what: str, separator: str) -> None:
-    if len(frame.columns) == 1:
-        header = str(frame.columns[0])
+def check_separator(columns: Sequence[str], what: str, separator: str) -> None:
+    """Raise InputError if a CSV has a single column: it was split at what does not separate it."""
+    if len(columns) == 1:
+        header = str(columns[0])
         likely = max(SEPARATORS, key=header.count)
         count = header.count(likely)
         found, wanted = (f"{count} of {likely!r}", likely) if count else ("no other", "…")
@@ -147,6 +149,10 @@ def _check_csv(frame: pd.DataFrame, what: str, separator: str) -> None:
             f"{what} has a single column when split at {separator!r}; its header has {found}. Give the separator with "
             f"`--params=csv_separator={wanted}`."
         )
+
+
+def _check_csv(frame: pd.DataFrame, what: str, separator: str) -> None:
+    check_separator(frame.columns.tolist(), what, separator)
     # What pandas makes of rows longer than the header: their first values become the index, the others move left.
     if not frame.empty and not isinstance(frame.index, pd.RangeIndex):
         raise InputError(

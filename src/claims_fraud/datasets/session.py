@@ -70,6 +70,14 @@ def has_session() -> bool:
     return SparkSession.getActiveSession() is not None
 
 
+def spark_message(error: Exception) -> str | None:
+    """Return what Spark says in an error of its own, without Java's part; None for other errors."""
+    if not type(error).__module__.startswith(("pyspark.", "py4j.")):
+        return None
+    told = re.findall(r"\[[A-Z_]+(?:\.[A-Z_]+)*\] ?[^\n]*", str(error))
+    return re.sub(r"\s+", " ", " ".join(dict.fromkeys(told)) or str(error).splitlines()[0])
+
+
 def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415 - an extra
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra

@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
-from claims_fraud.claims.reading import CSV_NULLS, data_files, partition_columns
-from claims_fraud.datasets.session import current_session
+from claims_fraud.claims.reading import CSV_NULLS, check_separator, data_files, partition_columns
+from claims_fraud.datasets.session import current_session, spark_message
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
 
@@ -86,12 +86,19 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     def _table(self) -> DataFrame:
         name = ".".join(map(quoted, self._source.split(".")))
-        if not current_session().catalog.tableExists(name):
+        if not self._table_exists(name):
             raise InputError(
                 f"{self._name}: table {self._source} does not exist, or may not be seen. Give an existing table or the "
                 f"path of a parquet or CSV file with `--params={self._name}=…`."
             )
         return current_session().table(name)
+
+    @staticmethod
+    def _table_exists(name: str) -> bool:
+        try:
+            return current_session().catalog.tableExists(name)
+        except AnalysisException:  # of a catalog that does not exist, or may not be seen
+            return False
 
     def _files(self) -> DataFrame:
         path = self._local_path()
@@ -105,14 +112,19 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
             else:
                 frame = reader.schema(_parquet_schema(files, path)).parquet(self._uri(path))
                 frame = _from_nanoseconds(frame, files)
-            # Whatever is wrong with a file, a look at its first row tells most of it.
-            frame.limit(1).collect()
-        except PySparkException as error:
-            raise InputError(
-                f"{self._name}: {self._source} cannot be read ({str(error).splitlines()[0]}). A file is damaged, cut "
-                "short or of another format, or the files differ in a column; write them again."
-            ) from error
+        except Exception as error:
+            self._tell(error)
+            raise
         return frame
+
+    def _tell(self, error: Exception) -> None:
+        """Raise InputError for what Spark or Arrow say of the files."""
+        told = str(error).splitlines()[0] if isinstance(error, pa.ArrowException | OSError) else spark_message(error)
+        if told is not None:
+            raise InputError(
+                f"{self._name}: {self._source} cannot be read ({told}). A file is damaged, cut short or of another "
+                "format, a CSV has rows of too many or too few values, or files differ in a column; write them again."
+            ) from error
 
     def _csv(self, files: list[Path]) -> DataFrame:
         # As text, so that codes keep their leading zeros, and a row of too many or too few values is an error: which of
@@ -128,6 +140,9 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
             .option("enforceSchema", "false")
             .csv([self._uri(file) for file in files])
         )
+        check_separator(frame.columns, f"{self._name}: {self._source}", self._separator)
+        # Read once to the end: a bad row would else stop the run where nobody can tell which file it came from.
+        frame.agg(F.max(F.xxhash64(*map(quoted, frame.columns)))).collect()
         return frame.select(*[_known(name).alias(name) for name in frame.columns])
 
     def _local_path(self) -> Path:
@@ -149,7 +164,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     def _exists(self) -> bool:
         if self._is_table:
-            return bool(current_session().catalog.tableExists(self._source))
+            return self._table_exists(self._source)
         return self._local_path().exists()
 
     def _describe(self) -> dict[str, Any]:
