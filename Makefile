@@ -11,7 +11,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 
 SAMPLE := data/01_raw
 
-.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean
+.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean benchmark-spark benchmark-kill
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ package: .venv/dev ## Build the wheel and the configuration archive in dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >> $(LOG) 2>&1 || { tail -n 20 $(LOG); exit 1; }
 	@tar --exclude='*credentials*' -czf dist/conf-claims_fraud.tar.gz conf
 	@ls dist
+
+benchmark-spark: .venv/spark ## Measure speed and memory of scoring 1 and 5 million claims; goes on where it was stopped
+	@$(BIN)/python benchmarks/spark_scoring.py
+
+benchmark-kill: .venv/spark ## Kill processes while they save Delta tables, and look at what the next one finds
+	@$(BIN)/python benchmarks/kill_during_save.py
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \

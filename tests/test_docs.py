@@ -21,14 +21,16 @@ from pydantic_core import PydanticUndefined
 
 from claims_fraud.claims import Columns
 from claims_fraud.cli import jobs
-from claims_fraud.parameters import Parameters
+from claims_fraud.parameters import Parameters, SelectionParameters
 from claims_fraud.pipeline_registry import register_pipelines
+from claims_fraud.pipelines.model_selection.nodes import select_model_type
 from claims_fraud.schemas import FraudScores
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY, Project
 
 PARAMETERS_PAGE = REPOSITORY / "docs" / "reference" / "parameters.md"
-PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES += [REPOSITORY / folder / "README.md" for folder in ("benchmarks", "data")]
 PAGES += sorted((REPOSITORY / "docs").rglob("*.md"))
 PIPELINES = register_pipelines()
 # Neither is a parameter of a node: the catalog reads them.
@@ -37,10 +39,32 @@ RUN_SETTINGS = {
     "csv_separator": "Delimiter of CSV files.",
     "tracking_uri": "Where MLflow records runs; `${project_root:}` is the project's folder.",
     "data_root": "Folder of everything the pipelines write.",
+    "experiment_name": "MLflow experiment that runs are recorded in.",
+    "run_name": "Name of the MLflow run; by default that of the pipeline.",
     "raw_claims": "Claims to ingest: a parquet or CSV file, or a folder of them.",
     "claim_labels": "Known outcomes, read only with `training.evaluate_labels`.",
     "new_claims": "Claims to score with the stored model.",
 }
+# Subcommands that run pipelines, or look at what they wrote, in an environment.
+JOBS = ("ingest", "train", "select", "score", "tables")
+DATABRICKS_SETTINGS = {
+    "catalog": "First part of the tables' names.",
+    "schema": "Second part of the tables' names.",
+    "artifact_root": "Folder of models and of what people read: a Volume, or an absolute path on a laptop.",
+    "raw_claims": "Claims to ingest: a table, a parquet or CSV file, or a folder of either; a path is on a Volume, on "
+    "`dbfs:/` where compute has it, or local.",
+    "claim_labels": "Known outcomes, as for `raw_claims`; read only with `training.evaluate_labels`.",
+    "new_claims": "Claims to score with the stored model, as for `raw_claims`.",
+    "output_table": "Table of the ranked claims.",
+    "create_schema": "Whether a missing schema is created; false where a deployment creates it.",
+    "schema_changes": "What becomes of a table whose columns change: `merge` adds new ones, `refuse` ends the run, "
+    "`replace` gives an overwritten table those of the data.",
+    "tracking_uri": "Where MLflow records runs; `databricks` is the workspace.",
+    "experiment_name": "MLflow experiment that runs are recorded in.",
+}
+ALL_SETTINGS = {*RUN_SETTINGS, *DATABRICKS_SETTINGS}
+# What environments of users are called in examples.
+EXAMPLE_ENVIRONMENTS = {"ours"}
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -61,6 +85,21 @@ def unknown(pattern: str, known: Any) -> list[tuple[str, str]]:
     return [(page, name) for page, names in everything_shown(pattern) for name in names.split(",") if name not in known]
 
 
+def section(page: str, title: str) -> str:
+    """Return the text below a heading of the second level, up to the next."""
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def table_rows(text: str, pattern: str) -> list[Any]:
+    """Return the groups of a pattern in each row of a table that begins with it."""
+    return re.findall(rf"^\| {pattern} \|", text, re.MULTILINE)
+
+
+def options_of(subcommand: str) -> set[str]:
+    """Return the options of a subcommand of claims-fraud-jobs, as they are written."""
+    return {option for parameter in jobs.commands[subcommand].params for option in parameter.opts}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_relative_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
@@ -76,6 +115,16 @@ class TestCommandsExist:
     def test_subcommands(self) -> None:
         assert unknown(r"(?:`|^|/)claims-fraud-jobs ([a-z][a-z-]*)", jobs.commands) == []
 
+    def test_options_of_subcommands(self) -> None:
+        shown = everything_shown(r"(?:`|^|/)claims-fraud-jobs ([a-z][a-z-]*)([^\n`]*)")
+        given = [(page, name, option) for page, (name, rest) in shown for option in re.findall(r"--[a-z-]+", rest)]
+        assert given
+        assert [found for found in given if found[2] not in options_of(found[1])] == []
+
+    def test_environments(self) -> None:
+        known = {path.name for path in (REPOSITORY / "conf").iterdir() if path.is_dir()} | EXAMPLE_ENVIRONMENTS
+        assert unknown(r"--env(?:ironment)?=([\w-]+)", known) == []
+
     @pytest.mark.parametrize(
         ("option", "known"),
         [
@@ -83,18 +132,43 @@ class TestCommandsExist:
             ("tags", {tag for pipeline in PIPELINES.values() for node in pipeline.nodes for tag in node.tags}),
             ("(?:from-|to-)?nodes", {node.name for pipeline in PIPELINES.values() for node in pipeline.nodes}),
             ("(?:from-inputs|to-outputs)", {name for pipeline in PIPELINES.values() for name in pipeline.datasets()}),
+            ("load-versions", {name for pipeline in PIPELINES.values() for name in pipeline.datasets()}),
         ],
-        ids=["pipelines", "tags", "nodes", "datasets"],
+        ids=["pipelines", "tags", "nodes", "datasets", "versions"],
     )
     def test_options(self, option: str, known: set[str]) -> None:
-        assert unknown(rf"--{option}=([\w,]+)", known) == []
+        assert unknown(rf"--{option}=\"?([\w,]+)", known) == []
 
     def test_parameters_given_for_one_run(self) -> None:
-        shown = everything_shown(r"--params=([^\s`'\"]*)")
+        shown = everything_shown(r"--params?=([^\s`'\"]*)")
         keys = [(page, given.partition("=")[0]) for page, every in shown for given in every.split(",") if "=" in given]
-        wrong = [(page, key) for page, key in keys if key not in RUN_SETTINGS and not is_parameter(key)]
+        wrong = [(page, key) for page, key in keys if key not in {*ALL_SETTINGS, "KEY"} and not is_parameter(key)]
         # What docs/errors.md shows is mistakes.
         assert [found for found in wrong if found[0] != "docs/errors.md"] == []
+
+
+class TestCommandLinePage:
+    page = (REPOSITORY / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    options = table_rows(section(page, "claims-fraud-jobs"), r"((?:`--[a-z-]+`(?:, )?)+) \| (each|[^|]*)")
+
+    @pytest.mark.parametrize("name", jobs.commands)
+    def test_has_every_subcommand(self, name: str) -> None:
+        assert re.search(rf"^\| `{name}` \||^claims-fraud-jobs {name} ", self.page, re.MULTILINE)
+
+    def test_has_the_options_of_jobs_with_those_that_take_them(self) -> None:
+        said = {
+            option: sorted(JOBS if names == "each" else re.findall(r"\w+", names))
+            for options, names in self.options
+            for option in re.findall(r"--[a-z-]+", options)
+        }
+        every = {option for name in JOBS for option in options_of(name)}
+        assert said == {option: sorted(name for name in JOBS if option in options_of(name)) for option in every}
+
+    def test_has_every_node_and_target_of_make(self) -> None:
+        makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+        nodes = {node.name for pipeline in PIPELINES.values() for node in pipeline.nodes}
+        targets = {f"make {name}" for name in re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)}
+        assert sorted(name for name in nodes | targets if f"`{name}`" not in self.page) == []
 
 
 def is_parameter(key: str) -> bool:
@@ -139,6 +213,21 @@ class TestOutputsAreListed:
         fixed = [name for name in FraudScores.to_schema().columns if not name.startswith("^")]
         assert [name for name in fixed if f"`{name}`" not in self.outputs_page] == []
 
+    def test_every_key_of_selected_model(self) -> None:
+        swapped = {"average_precision": 0.5, "base_rate": 0.05}
+        selected = select_model_type({"swapped": swapped}, None, SelectionParameters())
+        assert table_rows(section(self.outputs_page, "selected_model"), r"`(\w+)`") == list(selected)
+
+    def test_every_table_of_the_databricks_environment(self) -> None:
+        loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="databricks", **CONFIG_LOADER_ARGS)
+        entries = [entry for name, entry in loader["catalog"].items() if "table" in entry and not name.startswith("_")]
+        text = section(self.outputs_page, "Tables of the databricks environment").replace("<model_type>", "catboost")
+        rows = table_rows(text, r"((?:`\w+`(?:, )?)+) \| (whole|by claim id)")
+        described = {name: written for names, written in rows for name in re.findall(r"\w+", names)}
+        assert set(described) == {entry["table"] for entry in entries}
+        merged = {entry["table"] for entry in entries if entry.get("write_mode") == "upsert"}
+        assert {name for name, written in described.items() if written == "by claim id"} == merged
+
 
 class TestParameters:
     def test_page_is_that_of_the_models(self) -> None:
@@ -151,11 +240,12 @@ class TestParameters:
         loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="local", **CONFIG_LOADER_ARGS)
         given = loader["parameters"]
         silent = {"as_of": given["as_of"], "scoring": {"scored_at": given["scoring"]["scored_at"]}}
-        defaults = Parameters.model_validate({"columns": {}, "data_ingestion": {}, "training": {}, **silent})
-        assert Parameters.model_validate(given) == defaults
+        groups: dict[str, Any] = {prefix: {} for prefix, _ in parameter_groups() if prefix}
+        assert Parameters.model_validate(given) == Parameters.model_validate({**groups, **silent})
 
     def test_every_setting_of_a_run_is_described(self) -> None:
         assert set(run_settings()) == set(RUN_SETTINGS)
+        assert set(settings_of("databricks")) == set(DATABRICKS_SETTINGS)
 
 
 def parameters_page() -> str:
@@ -174,10 +264,18 @@ def parameters_page() -> str:
         "## Settings of a run\n",
         "These are read by the catalog, not by the pipelines; `conf/base/globals.yml` and "
         "`conf/<environment>/globals.yml` set them, and `--params=raw_claims=PATH` changes one for one run.\n",
-        "| Setting | Default | What it is |\n|---|---|---|",
-        *(f"| `{name}` | `{value}` | {RUN_SETTINGS[name]} |" for name, value in run_settings().items()),
+        *settings_table(run_settings(), RUN_SETTINGS),
+        "## Settings of a run in the databricks environment\n",
+        "`conf/databricks/globals.yml` sets these beside those of `conf/base/globals.yml`; there is no `data_root`. "
+        "A job's options give the same, `--artifact-root` and so on (see [command line](command-line.md)).\n",
+        *settings_table(settings_of("databricks"), DATABRICKS_SETTINGS),
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def settings_table(settings: dict[str, Any], about: dict[str, str]) -> list[str]:
+    rows = [f"| `{name}` | `{plain(value)}` | {about[name]} |" for name, value in settings.items() if name in about]
+    return ["| Setting | Default | What it is |", "|---|---|---|", *rows, ""]
 
 
 def parameter_groups() -> Iterator[tuple[str, type[BaseModel]]]:
@@ -227,7 +325,12 @@ def default_text(field: FieldInfo) -> str:
         return ", ".join(f"`{name}: {treatment}`" for name, treatment in value.items())
     if isinstance(value, tuple):
         return ", ".join(f"`{name}`" for name in value) or "`[]`"
-    return f"`{str(yaml.safe_dump(value)).partition(chr(10))[0]}`"
+    return f"`{plain(value)}`"
+
+
+def plain(value: Any) -> str:
+    """Return a value as YAML has it; a text without quotes."""
+    return value if isinstance(value, str) else str(yaml.safe_dump(value)).partition("\n")[0]
 
 
 def range_text(field: FieldInfo) -> str:
@@ -238,8 +341,10 @@ def range_text(field: FieldInfo) -> str:
 
 
 def run_settings() -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for environment in ("base", "local"):
-        path = REPOSITORY / "conf" / environment / "globals.yml"
-        settings |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    return settings_of("base") | settings_of("local")
+
+
+def settings_of(environment: str) -> dict[str, Any]:
+    path = REPOSITORY / "conf" / environment / "globals.yml"
+    settings: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return settings

@@ -103,6 +103,7 @@ class TestJobs:
             f"--experiment-name=/Users/{PRINCIPAL}/claims_fraud_prod",
             "--run-name={{task.name}}_{{job.run_id}}",
             "--as-of={{job.parameters.as_of}}",
+            "--param=create_schema=false",
         ]
 
     def test_claims_are_looked_for_in_the_catalog_of_the_target(self):

@@ -108,7 +108,7 @@ def in_order(job: dict[str, Any]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def workspace(python_with_spark: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace into which the dev target is deployed, with raw and new claims in tables as its defaults say."""
+    """A workspace into which the dev target is deployed, schema included, with claims in tables as its defaults say."""
     root = tmp_path_factory.mktemp("workspace")
     workspace = Workspace(root, python_with_spark, resolve(REPOSITORY, "dev"))
     for name in synced_files(workspace.config, REPOSITORY):
@@ -121,6 +121,7 @@ def workspace(python_with_spark: Path, tmp_path_factory: pytest.TempPathFactory)
     later = claims.tail(30).assign(claim_id=lambda new: "N" + new["claim_id"]).astype({"claim_date": "datetime64[us]"})
     later.to_parquet(root / "new.parquet", index=False)
     workspace.look(
+        f"spark.sql('CREATE SCHEMA {workspace.schema}')\n"
         "spark.sql('CREATE SCHEMA dev_fraud_detection.landing')\n"
         "for name in ('raw', 'new'):\n"
         f"    frame = spark.read.parquet(f'{root}/{{name}}.parquet')\n"

@@ -28,7 +28,7 @@ from claims_fraud.frames.on_pandas import sample_salt
 MOST_BYTES_TO_WORKERS = 120_000_000
 # Rows that a worker holds at a time where groups have to be whole, and that one task sorts for `ranked`: some hundred
 # MB of the 1 GB that a worker has on serverless compute.
-GROUPED_ROWS = 100_000
+GROUPED_ROWS = 50_000
 
 Batch = pd.DataFrame
 BatchFunction = Callable[[Batch], Batch]
