@@ -173,7 +173,6 @@ class Victim:
     """A `Server` in a process of its own, and its end."""
 
     def __init__(self, root: Path) -> None:
-        self._place = str(root)
         with (root / "victims.log").open("a") as log:
             self.process = subprocess.Popen(  # noqa: S603 - this file itself
                 [sys.executable, __file__, "--serve", str(root)],
@@ -192,11 +191,6 @@ class Victim:
         answer = self.answer()
         watchdog.cancel()
         return answer or {"failed": f"no answer within {LONGEST:g} s, or the process ended"}
-
-    def repeat(self, save: Save) -> str:
-        """Save once more; return `completed`, or why not."""
-        # Where the table is on this machine is of no interest.
-        return (self.ask("save", save)["failed"] or "completed").replace(self._place, "…")
 
     def tell(self, what: str, save: Save) -> None:
         """Give a command."""
@@ -282,7 +276,7 @@ def kill_during(victim: Victim, save: Save, moment: Moment, root: Path) -> dict[
 def look_and_repeat(victim: Victim, save: Save) -> dict[str, Any]:
     """Return what a fresh process finds after a kill, how the same save ends there, and what the table is then."""
     found = victim.ask("look", save)
-    repeated = victim.repeat(save)
+    repeated = victim.ask("save", save)["failed"] or "completed"
     then = victim.ask("look", save)
     return {
         "found": found.get("found") or f"failed: {found['failed']}",
@@ -343,6 +337,17 @@ def _row(mode: str, of_it: list[dict[str, Any]]) -> list[Any]:
     return [mode, f"{first['rows']:,}", first["save_takes"], *counts, first["date"]]
 
 
+def known(results: Path) -> list[dict[str, Any]]:
+    """Return what came of the kills of earlier runs."""
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+
+
+def keep(found: list[dict[str, Any]], results: Path, root: Path) -> None:
+    """Write down what came of the kills, but not where the tables were on this machine."""
+    lines = "".join(json.dumps(kill, ensure_ascii=False) + "\n" for kill in found)
+    results.write_text(lines.replace(str(root), "…"), encoding="utf-8")
+
+
 def parsed() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -358,26 +363,25 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Kill saves in each mode; print and keep what came of it."""
+    """Kill saves in each mode; print what came of it, and keep it beside that of the other modes."""
     given = parsed()
     if given.serve:
         Server(given.serve).serve()
         return
-    root = WORK / "kill"
+    root, around = WORK / "kill", circumstances()
+    results = (root if given.quick else RESULTS) / "kill_during_save.jsonl"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    around, found = circumstances(), []
+    found = [kill for kill in known(results) if kill["mode"] not in given.modes]
     for mode in given.modes:
         for kill in kills(mode, given.rows, given.moments, root):
             found.append({**kill, **around})
             verdict = "" if holds(kill) else " – DOES NOT HOLD"
             print(f"  {kill['moment']:>14}: {kill['found']}; {told_of_repeat(kill)}{verdict}", flush=True)
-    text = table_of(found)
-    print(text)
+        keep(found, results, root)
+    print(table_of(found))
     if not given.quick:
-        lines = "".join(json.dumps(kill) + "\n" for kill in found)
-        (RESULTS / "kill_during_save.jsonl").write_text(lines, encoding="utf-8")
-        write_table("kill_during_save", text)
+        write_table("kill_during_save", table_of(found))
     sys.exit(0 if all(map(holds, found)) else 1)
 
 

@@ -107,6 +107,18 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert [link for link in relative if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_to_headings_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link to each heading of a page ends in."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 class TestCommandsExist:
     def test_make_targets(self) -> None:
         makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
