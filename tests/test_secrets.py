@@ -11,6 +11,7 @@ from kedro.config import OmegaConfigLoader
 from claims_fraud.errors import InputError
 from claims_fraud.secrets import secret
 from claims_fraud.settings import CONFIG_LOADER_ARGS
+from support import make_project, working_in
 
 
 @pytest.fixture
@@ -59,3 +60,11 @@ def test_configuration_resolves_them(monkeypatch, tmp_path):
     (tmp_path / "local" / "credentials.yml").write_text("warehouse: {token: '${secret:siu/token}'}")
     loader = OmegaConfigLoader(str(tmp_path), **CONFIG_LOADER_ARGS)
     assert loader["credentials"] == {"warehouse": {"token": "s3cret"}}
+
+
+def test_a_run_that_misses_one_is_told_which(tmp_path):
+    project = make_project(tmp_path)
+    (tmp_path / "conf/local/parameters.yml").write_text("scoring: {top_k: '${secret:siu/token}'}")
+    with working_in(tmp_path):
+        status, told = project.run()
+    assert (status, told.startswith("Error: secret 'siu/token' is not known here: set the environment")) == (1, True)

@@ -16,10 +16,12 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from claims_fraud.autoencoder.boosters import ModelType
+from claims_fraud.datasets.session import unreadable_file
 from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
 
 # Ours, and those of configuration that cannot be read.
@@ -57,7 +59,10 @@ class one_paragraph:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Raise a ClickException in place of a mistake."""
-        mistake = next((cause for cause in _causes(error) if isinstance(cause, MISTAKES)), None)
+        causes = list(_causes(error))
+        # Ours first: what reads configuration wraps them in errors of its own.
+        mistake: object = next((cause for kind in MISTAKES for cause in causes if isinstance(cause, kind)), None)
+        mistake = mistake or next(filter(None, map(unreadable_file, causes)), None)
         if mistake is not None:
             kind_told = GateError if isinstance(mistake, GateNotPassed) else click.ClickException
             raise kind_told(" ".join(str(mistake).split())) from error
@@ -171,19 +176,22 @@ def score(*, threshold_percentile: float | None, **options: Any) -> None:
 def tables(**options: Any) -> None:
     """Print the Delta tables that are there, with their history."""
     env, conf_source = options.pop("environment"), options.pop("conf_source")
+    told: set[str] = set()
     with one_paragraph(), _context(env, conf_source, options) as context:
         for name in sorted(context.catalog.keys()):
             dataset: Any = context.catalog.get(name)
             # A table has several entries where it is also read as it was.
-            if hasattr(dataset, "history") and dataset.name.endswith(f".{name}") and dataset.exists():
+            if hasattr(dataset, "history") and dataset.name not in told and dataset.exists():
+                told.add(dataset.name)
                 click.echo("\n  ".join([dataset.name, *dataset.history()]))
 
 
 def _run_job(pipeline: str, options: dict[str, Any]) -> None:
     """Run a pipeline with the options as parameters."""
-    env, conf_source, more = (options.pop(name) for name in ("environment", "conf_source", "params"))
+    env, conf_source = options.pop("environment"), options.pop("conf_source")
     if options.get("model_type") == "selected":
         options["model_type"] = _selected_type(env, conf_source, options)
+    more = options.pop("params")
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
     arguments = [f"--pipelines={pipeline}", f"--env={env}", f"--params={','.join([*given, *more])}"]
     run.main([*arguments, *([f"--conf-source={conf_source}"] if conf_source else [])], standalone_mode=False)
@@ -200,6 +208,7 @@ def _context(env: str, conf_source: str | None, options: dict[str, Any]) -> Iter
     """Yield Kedro's context, with those options that say where things are."""
     _check_environment(env, conf_source)
     given = {name: options[name] for name in COMMON if options[name] is not None}
+    given |= dict(OmegaConf.from_dotlist(list(options["params"])))
     with KedroSession.create(conf_source=conf_source, env=env, runtime_params=given) as session:
         yield session.load_context()  # type: ignore[attr-defined]
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError, Version
 
+from claims_fraud.errors import InputError
+
 CATALOG = "dev_fraud_detection"
 
 
@@ -109,6 +111,11 @@ class TestDefinition:
             dataset.save(claims(amount=[-1.0, 5.0]))
         assert rows(dataset) == [("a", 1.0), ("b", 2.0)]
 
+    def test_constraints_that_a_cut_creation_left_out_are_added(self, spark, table):
+        table().save(claims())
+        table(constraints={"positive": "amount >= 0"}).save(claims())
+        assert detail(spark, table())["properties"]["delta.constraints.positive"] == "amount >= 0"
+
     def test_columns_may_have_any_name(self, table):
         dataset = table(cluster_by=["claim id"], write_mode="upsert", primary_key="claim id")
         odd = pd.DataFrame({"claim id": ["a"], "amount, paid": [1.0]})
@@ -123,7 +130,7 @@ class TestDefinition:
     @pytest.mark.parametrize("part", ["catalog", "database", "table"])
     @pytest.mark.parametrize("name", ["a.b", "a`b", "a b", "a;DROP TABLE x", ""])
     def test_names_are_checked_before_they_enter_sql(self, table, part, name):
-        with pytest.raises(DatasetError):
+        with pytest.raises(InputError, match="is no name of a catalog, schema or table"):
             table(**{part: name})
 
     def test_a_missing_schema_is_created_only_where_allowed(self, spark, schema, table):

@@ -53,6 +53,12 @@ class TestWithoutSpark:
         assert message().startswith("Spark needs Java 17 or 21, and none was found. Install one (Debian and Ubuntu: ")
 
 
+@pytest.mark.usefixtures("nothing_there", "spark")
+def test_a_volume_that_is_not_here_is_told():
+    with pytest.raises(InputError, match="artifact_root is /Volumes/main/claims/artifacts, a Volume of Databricks"):
+        session.start_session({"spark.sql.warehouse.dir": "/Volumes/main/claims/artifacts/warehouse"}, "main")
+
+
 class TestSession:
     def test_that_of_databricks_is_taken_as_it_is(self, spark, monkeypatch):
         monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")

@@ -101,8 +101,17 @@ class TestCsv:
 
     def test_a_row_with_too_many_values_is_refused(self, source, tmp_path):
         path = tmp_path / "claims.csv"
-        path.write_text("claim_id,kind\n001,a\n002,b,c\n")
-        assert "claims.csv cannot be read ([" in refused(source, path)
+        path.write_text("claim_id,kind\n001,a\n002,private,c\n")
+        told = refused(source, path)
+        assert "claims.csv cannot be read (" in told
+        assert "MALFORMED_RECORD_IN_PARSING" in told
+        assert "private" not in told
+
+    def test_what_is_no_utf_8_or_empty_is_refused(self, source, tmp_path):
+        (tmp_path / "latin.csv").write_bytes("claim_id,kind\n001,Gr\xf6\xdfe\n".encode("latin-1"))
+        assert refused(source, tmp_path / "latin.csv").endswith("latin.csv is not UTF-8 text. Save it as UTF-8.")
+        (tmp_path / "empty.csv").touch()
+        assert "empty.csv is an empty file (0 bytes)" in refused(source, tmp_path / "empty.csv")
 
     def test_files_with_other_headers_are_refused(self, source, tmp_path):
         (tmp_path / "a.csv").write_text("claim_id,kind\n001,a\n")
@@ -140,6 +149,11 @@ class TestMistakes:
             "raw_claims: dbfs:/FileStore/claims.csv cannot be read here: serverless compute has no DBFS."
         )
         assert "Copy it to a Volume (`databricks fs cp -r dbfs:/FileStore/claims.csv dbfs:/Volumes/" in told
+
+    def test_a_volume_may_be_named_as_in_dbfs(self, source):
+        assert "/Volumes/main/claims/raw/claims.csv does not exist" in refused(
+            source, "dbfs:/Volumes/main/claims/raw/claims.csv"
+        )
 
     def test_a_damaged_file(self, source, tmp_path):
         path = tmp_path / "claims.parquet"

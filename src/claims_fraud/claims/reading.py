@@ -6,7 +6,7 @@ numbers and dates of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -79,6 +79,13 @@ def data_files(path: Path, name: str) -> list[Path]:
     return data
 
 
+def check_not_empty(files: Iterable[Path], name: str) -> None:
+    """Raise InputError if a file has no bytes at all."""
+    for file in files:
+        if file.stat().st_size == 0:
+            raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
+
+
 def partition_columns(file: Path, root: Path) -> dict[str, str]:
     """Return what the ``key=value`` folders between the root and the file say (Hive's layout, which Spark writes)."""
     parts = file.relative_to(root).parts[:-1]
@@ -86,9 +93,7 @@ def partition_columns(file: Path, root: Path) -> dict[str, str]:
 
 
 def _read_parquet(folders: dict[Path, dict[str, str]], name: str) -> pd.DataFrame:
-    for file in folders:
-        if file.stat().st_size == 0:
-            raise InputError(f"{name}: {file} is an empty file (0 bytes). Write it again from its source.")
+    check_not_empty(folders, name)
     try:
         tables = [_parquet_table(file, partition) for file, partition in folders.items()]
         # Whole numbers beside nulls stay whole: ids may be longer than a float tells apart.

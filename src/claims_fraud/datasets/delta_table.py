@@ -6,6 +6,7 @@ Not for files (see ``whole_file``) and not for raw claims, which may come from e
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -52,7 +53,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     cluster_by : list of str
         Columns that the table is laid out by.
     constraints : dict of str to str
-        CHECK constraints by name, set when the table is created; Delta holds every write to them.
+        CHECK constraints by name, set where the table lacks them; Delta holds every write to them.
     comment : str, optional
         Of the table, set when it is created.
     create_schema : bool
@@ -83,6 +84,12 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        odd = [part for part in (catalog, database, table) if not re.fullmatch(r"[\w-]+", part, re.ASCII)]
+        if odd:
+            raise InputError(
+                f"{odd[0]!r} in the table name {catalog}.{database}.{table} is no name of a catalog, schema or table: "
+                "it has letters, digits, _ and - only. Give others with `--params=catalog=…,schema=…`."
+            )
         super().__init__(
             catalog=catalog,
             database=database,
@@ -92,8 +99,6 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             version=version,
             metadata=metadata,
         )
-        if not catalog:
-            raise DatasetError(f"table {table} has no catalog")
         if schema_changes not in get_args(SchemaChanges):
             raise DatasetError(f"schema_changes is {schema_changes!r}; allowed are {listed(get_args(SchemaChanges))}")
         self.name = f"{catalog}.{database}.{table}"
@@ -132,7 +137,9 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the rows in the table's mode, in one commit; a failure leaves the table as it was."""
         frame = _as_spark(data)
-        self._create(frame)
+        if not self._exists():
+            self._create(frame)
+        self._constrain()
         if self._must_replace(frame):
             self._replace(frame)
         elif self._table.write_mode == "overwrite":
@@ -171,8 +178,6 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _create(self, frame: DataFrame) -> None:
         """Create schema and table where they are missing; a schema is looked for before it is created."""
         spark, schema = current_session(), f"{quoted(self._table.catalog)}.{quoted(self._table.database)}"
-        if self._exists():
-            return
         if not spark.catalog.databaseExists(schema):
             if not self._create_schema:
                 raise InputError(
@@ -186,8 +191,19 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self._sql_name} ({frame.schema.toDDL()}) {self._definition(PROPERTIES)}"
         )
+
+    def _constrain(self) -> None:
+        """Add the constraints that the table lacks, as one whose creation was cut short does."""
+        if not self._constraints:
+            return
+        there = self._properties()
         for name, condition in self._constraints.items():
-            spark.sql(f"ALTER TABLE {self._sql_name} ADD CONSTRAINT {quoted(name)} CHECK ({condition})")
+            if f"delta.constraints.{name}" not in there:
+                current_session().sql(f"ALTER TABLE {self._sql_name} ADD CONSTRAINT {quoted(name)} CHECK ({condition})")
+
+    def _properties(self) -> dict[str, str]:
+        (detail,) = current_session().sql(f"DESCRIBE DETAIL {self._sql_name}").collect()
+        return dict(detail["properties"])
 
     def _definition(self, properties: dict[str, str]) -> str:
         """Return the clauses of a table's definition behind its columns."""
@@ -212,9 +228,9 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         if refused:
             raise InputError(
                 f"table {self.name}: the data has columns that the table has not, or of another type: "
-                f"{listed(refused)}. schema_changes is {self._schema_changes}; `merge` adds new columns, `replace` "
-                "gives an overwritten table the data's. Set it for the table in the catalog, or for one run with "
-                "`--params=schema_changes=merge`."
+                f"{listed(refused)}. schema_changes is {self._schema_changes}; `merge` adds new columns and changes no "
+                "type, `replace` gives an overwritten table the data's columns. Set it for the table in the catalog, "
+                "or for one run with `--params=schema_changes=…`."
             )
         if gone:
             logger.warning("%s: columns %s of the table are not in the data and become null", self.name, listed(gone))
@@ -223,9 +239,8 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _replace(self, frame: DataFrame) -> None:
         """Give the table the columns of the data, in one commit, and what else it was defined with."""
         spark = current_session()
-        (detail,) = spark.sql(f"DESCRIBE DETAIL {self._sql_name}").collect()
         # Delta keeps count of the mapped columns itself.
-        properties = {key: value for key, value in detail["properties"].items() if "maxColumnId" not in key}
+        properties = {key: value for key, value in self._properties().items() if "maxColumnId" not in key}
         comments = {field.name: field.metadata for field in spark.table(self._sql_name).schema}
         for field in frame.schema:
             if not field.metadata and comments.get(field.name):

@@ -71,11 +71,24 @@ def has_session() -> bool:
 
 
 def spark_message(error: Exception) -> str | None:
-    """Return what Spark says in an error of its own, without Java's part; None for other errors."""
+    """Return the kinds of a Spark error and the file it is about; None for other errors.
+
+    Not its text, which may have whole rows in it.
+    """
     if not type(error).__module__.startswith(("pyspark.", "py4j.")):
         return None
-    told = re.findall(r"\[[A-Z_]+(?:\.[A-Z_]+)*\] ?[^\n]*", str(error))
-    return re.sub(r"\s+", " ", " ".join(dict.fromkeys(told)) or str(error).splitlines()[0])
+    kinds = dict.fromkeys(re.findall(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)*)\]", str(error)))
+    files = dict.fromkeys(re.findall(r"reading file (\S+?)\.?(?:\s|$)", str(error)))
+    return ", ".join([*kinds, *files]) or type(error).__name__
+
+
+def unreadable_file(error: BaseException) -> str | None:
+    """Return what to say of an error that Spark met in a file while it read it to the end; None for other errors."""
+    if isinstance(error, Exception) and "FAILED_READ_FILE" in (told := spark_message(error) or ""):
+        return (
+            f"a file of the claims cannot be read ({told}). It is damaged or cut short; write it again from its source."
+        )
+    return None
 
 
 def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
@@ -88,7 +101,13 @@ def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     builder = SparkSession.builder
     for name, value in settings.items():
         builder = builder.config(name, value)
-    log = Path(settings["spark.sql.warehouse.dir"]).parent / "spark.log"
+    root = Path(settings["spark.sql.warehouse.dir"]).parent
+    if root.is_relative_to("/Volumes") and not root.exists():
+        raise InputError(
+            f"artifact_root is {root}, a Volume of Databricks, which is not here. Give an absolute path of this "
+            "machine with `--params=artifact_root=PATH` (`make run-databricks` shows the whole call)."
+        )
+    log = root / "spark.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _errors_to(log):

@@ -15,13 +15,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
-from claims_fraud.claims.reading import CSV_NULLS, check_separator, data_files, partition_columns
+from claims_fraud.claims.reading import CSV_NULLS, check_not_empty, check_separator, data_files, partition_columns
 from claims_fraud.datasets.session import current_session, spark_message
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
 
 TABLE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 DBFS = "dbfs:/"
+# What Spark puts in the place of bytes that are no text.
+NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 # As Spark reads what is stored so in parquet; nanoseconds it reads as a number only.
 READ_AS = {
     pa.null(): pa.int32(),
@@ -62,7 +64,8 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         lazy: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._source = source
+        # A Volume under its other name.
+        self._source = source.removeprefix("dbfs:") if source.startswith("dbfs:/Volumes/") else source
         self._name = name
         self._separator = separator
         self._lazy = lazy
@@ -105,6 +108,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         if (path / "_delta_log").exists():
             return current_session().read.format("delta").load(self._source)
         files = data_files(path, self._name)
+        check_not_empty(files, self._name)
         reader = current_session().read
         try:
             if files[0].suffix.lower() == ".csv":
@@ -142,7 +146,10 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         )
         check_separator(frame.columns, f"{self._name}: {self._source}", self._separator)
         # Read once to the end: a bad row would else stop the run where nobody can tell which file it came from.
-        frame.agg(F.max(F.xxhash64(*map(quoted, frame.columns)))).collect()
+        text = F.concat_ws("", *map(quoted, frame.columns))
+        (found,) = frame.agg(F.max(text.contains(NOT_UTF_8)).alias("odd"), F.max(F.xxhash64(text))).collect()
+        if found["odd"]:
+            raise InputError(f"{self._name}: {self._source} is not UTF-8 text. Save it as UTF-8.")
         return frame.select(*[_known(name).alias(name) for name in frame.columns])
 
     def _local_path(self) -> Path:
