@@ -286,13 +286,14 @@ def look_and_repeat(victim: Victim, save: Save) -> dict[str, Any]:
     }
 
 
-def kills(mode: str, rows: int, moments: int, root: Path) -> Iterator[dict[str, Any]]:
-    """Kill saves of a mode at so many points of time and at as many files; yield what came of each."""
+def kills(mode: str, given: argparse.Namespace, root: Path) -> Iterator[dict[str, Any]]:
+    """Kill saves of a mode at so many points of time and at so many files; yield what came of each."""
+    rows = given.rows
     victim = Victim(root)
     timed = [timed_save(victim, Save(mode, number, rows), root) for number in range(SAVES_BEFORE)]
     seconds, files = min(timed[1:])
     print(f"{mode}: a save takes {seconds:.2f} s and makes {files} files", flush=True)
-    for number, moment in enumerate(spread(seconds, files, moments), start=SAVES_BEFORE):
+    for number, moment in enumerate(spread(seconds, files, given), start=SAVES_BEFORE):
         save = Save(mode, number, rows)
         seen = kill_during(victim, save, moment, root)
         victim = Victim(root)
@@ -300,10 +301,11 @@ def kills(mode: str, rows: int, moments: int, root: Path) -> Iterator[dict[str, 
     victim.kill()
 
 
-def spread(seconds: float, files: int, moments: int) -> list[Moment]:
+def spread(seconds: float, files: int, given: argparse.Namespace) -> list[Moment]:
     """Return moments spread evenly over a save, by time and by files."""
-    by_time = [Moment(seconds=seconds * (number + 0.5) / moments) for number in range(moments)]
-    counts = dict.fromkeys(1 + round((files - 1) * number / max(moments - 1, 1)) for number in range(moments))
+    by_time = [Moment(seconds=seconds * (number + 0.5) / given.moments) for number in range(given.moments)]
+    steps = max(given.file_moments - 1, 1)
+    counts = dict.fromkeys(1 + round((files - 1) * number / steps) for number in range(given.file_moments))
     return [*by_time, *(Moment(files=count) for count in counts)]
 
 
@@ -353,12 +355,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--moments", type=int, default=10, help="by time, and as many by files")
+    parser.add_argument("--moments", type=int, default=10, help="spread over the time of a save")
+    parser.add_argument("--file-moments", type=int, default=6, help="more of them, spread over the files of a save")
     parser.add_argument("--quick", action="store_true", help="2,000 rows, 2 moments; nothing is kept in benchmarks/")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.quick:
-        given.rows, given.moments = 2_000, 2
+        given.rows, given.moments, given.file_moments = 2_000, 2, 2
     return given
 
 
@@ -374,7 +377,7 @@ def main() -> None:
     root.mkdir(parents=True)
     found = [kill for kill in known(results) if kill["mode"] not in given.modes]
     for mode in given.modes:
-        for kill in kills(mode, given.rows, given.moments, root):
+        for kill in kills(mode, given, root):
             found.append({**kill, **around})
             verdict = "" if holds(kill) else " – DOES NOT HOLD"
             print(f"  {kill['moment']:>14}: {kill['found']}; {told_of_repeat(kill)}{verdict}", flush=True)
