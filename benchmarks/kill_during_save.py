@@ -253,6 +253,7 @@ def timed_save(victim: Victim, save: Save, root: Path) -> tuple[float, int]:
     victim.tell("save", save)
     while not victim.has_answered():
         folder.new()
+        time.sleep(0.005)
     seconds, answer = time.perf_counter() - started, victim.answer()
     if answer is None or answer["failed"]:
         sys.exit(f"{save} failed undisturbed: {answer}")
