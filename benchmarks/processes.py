@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -33,6 +34,16 @@ def tree(root: int) -> list[int]:
     for process in found:
         found += [child for child, parent in above.items() if parent == process]
     return found
+
+
+def limit_memory(share: float = 0.7) -> int:
+    """Let this process have at most a share of the machine's memory, in GiB; beyond that it gets a MemoryError.
+
+    Else the kernel would end whatever process it likes. Not for processes that run already, such as the JVM.
+    """
+    most = int(share * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    return most // 2**30
 
 
 def kill_tree(process: subprocess.Popen[str]) -> None:

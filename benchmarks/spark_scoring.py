@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ from environment import (
     spark_session,
     write_table,
 )
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from pandas.api.types import is_object_dtype
-from processes import MemoryWatch, kill_tree
+from processes import MemoryWatch, kill_tree, limit_memory
 
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
@@ -52,8 +53,6 @@ VARIANTS = ("spark", "pandas", "plain")
 NODES = ("score_features", "rank_scores")
 BUDGET_MB = 50
 LONGEST_FIT = 600
-MIB = 2**20
-EMPTY = {"driver": 0, "jvm": 0, "worker": 0, "together": 0, "workers": 0}
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,8 @@ def score_on_pandas(task: Task, folder: Path) -> dict[str, Any]:
     catalog = catalog_of(configuration("local", data_root=str(data_root), model_type=task.model_type))
     put(catalog, "autoencoder", ClaimsTreeAutoencoder.load(folder / "models" / f"autoencoder_{task.model_type}"))
     put(catalog, "training_scores", pd.read_parquet(training_scores_path(folder, task.model_type)))
-    found = _timed_nodes(catalog, task)
+    with _limited_memory():
+        found = _timed_nodes(catalog, task)
     Path(catalog["fraud_scores_by_model_type"]._describe()["filepath"]).unlink()
     return found
 
@@ -165,6 +165,12 @@ def score_plainly(task: Task, folder: Path) -> dict[str, Any]:
     """Collect the table with `toPandas`, score and rank it at once, and save the result as a Delta table."""
     # A collected table may be larger than Spark by itself allows.
     catalog = _spark_catalog(task, folder, **{"spark.driver.maxResultSize": "0"})
+    with _limited_memory():
+        found = _score_at_once(task, catalog)
+    return _without_tables(catalog, found)
+
+
+def _score_at_once(task: Task, catalog: DataCatalog) -> dict[str, Any]:
     columns, scoring = catalog.load("params:columns"), catalog.load("params:scoring")
     model = catalog.load("autoencoder")
     stamps = [time.perf_counter()]
@@ -177,7 +183,19 @@ def score_plainly(task: Task, folder: Path) -> dict[str, Any]:
     stamps.append(time.perf_counter())
     catalog.save("fraud_scores_by_model_type", ranked)
     stamps.append(time.perf_counter())
-    return _without_tables(catalog, _found(task, ("collect", "score", "save"), stamps))
+    return _found(task, ("collect", "score", "save"), stamps)
+
+
+@contextmanager
+def _limited_memory() -> Iterator[None]:
+    most = limit_memory()
+    try:
+        yield
+    except (MemoryError, DatasetError) as error:
+        if not isinstance(error, MemoryError) and not isinstance(error.__cause__, MemoryError):
+            raise
+        print(json.dumps({"failed": f"more than {most} GiB"}))
+        sys.exit()
 
 
 def _spark_catalog(task: Task, folder: Path, **settings: str) -> DataCatalog:
