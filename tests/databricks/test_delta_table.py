@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -25,6 +27,15 @@ def table(spark, schema):
 
     yield make
     spark.sql(f"DROP SCHEMA IF EXISTS {CATALOG}.{schema} CASCADE")
+
+
+@pytest.fixture
+def folder(spark, schema):
+    """Return the folder of the table ``claims`` in the local metastore, in a schema that is there."""
+    spark.sql(f"CREATE SCHEMA {CATALOG}.{schema}")
+    described = spark.sql(f"DESCRIBE SCHEMA {CATALOG}.{schema}").collect()
+    (location,) = [row[1] for row in described if row[0] == "Location"]
+    return Path(location.removeprefix("file:")) / "claims"
 
 
 def claims(**columns: list) -> pd.DataFrame:
@@ -115,6 +126,25 @@ class TestDefinition:
         table().save(claims())
         table(constraints={"positive": "amount >= 0"}).save(claims())
         assert detail(spark, table())["properties"]["delta.constraints.positive"] == "amount >= 0"
+
+    @pytest.mark.parametrize("kept", ["nothing", "*"])
+    def test_what_a_cut_creation_left_in_the_folder_is_made_anew(self, table, folder, kept, caplog):
+        table(table="other").save(claims().head(0))
+        (folder / "_delta_log").mkdir(parents=True)
+        for path in (folder.parent / "other" / "_delta_log").glob(kept):
+            if path.is_file():
+                shutil.copy(path, folder / "_delta_log")
+        dataset = table()
+        dataset.save(claims())
+        assert rows(dataset) == [("a", 1.0), ("b", 2.0)]
+        assert "its creation was cut short before" in caplog.text
+
+    def test_data_in_the_folder_of_a_table_that_is_not_there_is_never_touched(self, table, folder):
+        (folder / "_delta_log").mkdir(parents=True)
+        (folder / "part-0.parquet").write_text("rows")
+        with pytest.raises(DatasetError, match="does not exist, but its folder .*/claims has files"):
+            table().save(claims())
+        assert (folder / "part-0.parquet").read_text() == "rows"
 
     def test_columns_may_have_any_name(self, table):
         dataset = table(cluster_by=["claim id"], write_mode="upsert", primary_key="claim id")

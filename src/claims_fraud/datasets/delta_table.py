@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.request import url2pathname
 
 import pandas as pd
 import pyarrow as pa
@@ -188,9 +191,28 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         missing = [name for name in self._cluster_by if name not in frame.columns]
         if missing:
             raise InputError(f"table {self.name}: cluster_by names {listed(missing)}, which the data lacks.")
-        spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self._sql_name} ({frame.schema.toDDL()}) {self._definition(PROPERTIES)}"
-        )
+        create = f"CREATE TABLE IF NOT EXISTS {self._sql_name} ({frame.schema.toDDL()}) {self._definition(PROPERTIES)}"
+        try:
+            spark.sql(create)
+        except AnalysisException as error:
+            if error.getCondition() != "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION":
+                raise
+            self._clear((error.getMessageParameters() or {})["tableLocation"])
+            spark.sql(create)
+
+    def _clear(self, location: str) -> None:
+        """Remove what a creation of the table that was cut short left in its folder: a log, but no data.
+
+        Unity Catalog gives each new table a new folder, so that this is met in a local metastore only.
+        """
+        folder = Path(url2pathname(location.removeprefix("file:")))
+        if [path.name for path in folder.glob("*")] != ["_delta_log"]:
+            raise InputError(
+                f"table {self.name} does not exist, but its folder {location} has files. Move them away if they are of "
+                "no table, or register the table they are of."
+            )
+        logger.warning("%s: its creation was cut short before; %s, without data, is made anew", self.name, location)
+        shutil.rmtree(folder)
 
     def _constrain(self) -> None:
         """Add the constraints that the table lacks, as one whose creation was cut short does."""
