@@ -142,7 +142,7 @@ class TestDefinition:
     def test_data_in_the_folder_of_a_table_that_is_not_there_is_never_touched(self, table, folder):
         (folder / "_delta_log").mkdir(parents=True)
         (folder / "part-0.parquet").write_text("rows")
-        with pytest.raises(DatasetError, match="does not exist, but its folder .*/claims has files"):
+        with pytest.raises(DatasetError, match=r"does not exist, but its folder .*/claims has files"):
             table().save(claims())
         assert (folder / "part-0.parquet").read_text() == "rows"
 
