@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,18 +139,22 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the rows in the table's mode, in one commit; a failure leaves the table as it was."""
         frame = _as_spark(data)
+        keys = self._table.primary_key if self._table.write_mode != "overwrite" else None
+        if keys:
+            self._check_unique(frame, keys)
         if not self._exists():
             self._create(frame)
+            return
         self._constrain()
         if self._must_replace(frame):
             self._replace(frame)
-        elif self._table.write_mode == "overwrite":
+        elif keys:
+            self._merge(frame, keys)
+        elif self._table.write_mode == "append":
+            self._writer(frame, "append").saveAsTable(self._sql_name)
+        else:
             # Unlike a plain overwrite, this keeps clustering on open-source Delta as well.
             self._writer(frame, "overwrite").option("replaceWhere", "true").saveAsTable(self._sql_name)
-        elif self._table.primary_key:
-            self._merge(frame, self._table.primary_key)
-        else:
-            self._writer(frame, "append").saveAsTable(self._sql_name)
 
     def history(self) -> list[str]:
         """Return a line for each commit, latest first: version, time in UTC, operation, rows written."""
@@ -179,7 +182,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         return bool(current_session().catalog.tableExists(self._sql_name))
 
     def _create(self, frame: DataFrame) -> None:
-        """Create schema and table where they are missing; a schema is looked for before it is created."""
+        """Create the table, and the schema if that is missing, which is looked for before it is created."""
         spark, schema = current_session(), f"{quoted(self._table.catalog)}.{quoted(self._table.database)}"
         if not spark.catalog.databaseExists(schema):
             if not self._create_schema:
@@ -191,28 +194,29 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         missing = [name for name in self._cluster_by if name not in frame.columns]
         if missing:
             raise InputError(f"table {self.name}: cluster_by names {listed(missing)}, which the data lacks.")
-        create = f"CREATE TABLE IF NOT EXISTS {self._sql_name} ({frame.schema.toDDL()}) {self._definition(PROPERTIES)}"
         try:
-            spark.sql(create)
+            self._define("CREATE TABLE", frame, PROPERTIES)
         except AnalysisException as error:
             if error.getCondition() != "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION":
                 raise
-            self._clear((error.getMessageParameters() or {})["tableLocation"])
-            spark.sql(create)
+            self._move_aside((error.getMessageParameters() or {})["tableLocation"])
+            self._define("CREATE TABLE", frame, PROPERTIES)
+        try:
+            self._constrain()
+        except AnalysisException:
+            # The rows break one of them.
+            spark.sql(f"DROP TABLE {self._sql_name}")
+            raise
 
-    def _clear(self, location: str) -> None:
-        """Remove what a creation of the table that was cut short left in its folder: a log, but no data.
+    def _move_aside(self, location: str) -> None:
+        """Rename what a creation of the table that was cut short left as its folder.
 
-        Unity Catalog gives each new table a new folder, so that this is met in a local metastore only.
+        Met in a local metastore only: Unity Catalog gives each new table a new folder.
         """
         folder = Path(url2pathname(location.removeprefix("file:")))
-        if [path.name for path in folder.glob("*")] != ["_delta_log"]:
-            raise InputError(
-                f"table {self.name} does not exist, but its folder {location} has files. Move them away if they are of "
-                "no table, or register the table they are of."
-            )
-        logger.warning("%s: its creation was cut short before; %s, without data, is made anew", self.name, location)
-        shutil.rmtree(folder)
+        aside = folder.with_name(f"{folder.name}.unfinished_{uuid.uuid4().hex[:8]}")
+        folder.rename(aside)
+        logger.warning("%s: its creation was cut short before; what is left of that is now %s", self.name, aside)
 
     def _constrain(self) -> None:
         """Add the constraints that the table lacks, as one whose creation was cut short does."""
@@ -226,13 +230,6 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _properties(self) -> dict[str, str]:
         (detail,) = current_session().sql(f"DESCRIBE DETAIL {self._sql_name}").collect()
         return dict(detail["properties"])
-
-    def _definition(self, properties: dict[str, str]) -> str:
-        """Return the clauses of a table's definition behind its columns."""
-        cluster = f"CLUSTER BY ({', '.join(map(quoted, self._cluster_by))})" if self._cluster_by else ""
-        comment = f"COMMENT {_literal(self._comment)}" if self._comment else ""
-        pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
-        return f"USING DELTA {cluster} {comment} TBLPROPERTIES ({pairs})"
 
     def _must_replace(self, frame: DataFrame) -> bool:
         """Return whether the table's columns have to become the data's; raise InputError for changes not allowed."""
@@ -267,24 +264,34 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         for field in frame.schema:
             if not field.metadata and comments.get(field.name):
                 frame = frame.withMetadata(field.name, comments[field.name])
+        self._define("CREATE OR REPLACE TABLE", frame, {**PROPERTIES, **properties})
+
+    def _define(self, verb: str, frame: DataFrame, properties: dict[str, str]) -> None:
+        """Define the table anew, with the rows, in one commit."""
+        spark = current_session()
+        cluster = f"CLUSTER BY ({', '.join(map(quoted, self._cluster_by))})" if self._cluster_by else ""
+        comment = f"COMMENT {_literal(self._comment)}" if self._comment else ""
+        pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
         view = f"new_{uuid.uuid4().hex}"
         frame.createOrReplaceTempView(view)
         try:
             spark.sql(
-                f"CREATE OR REPLACE TABLE {self._sql_name} {self._definition({**PROPERTIES, **properties})} "  # noqa: S608
+                f"{verb} {self._sql_name} USING DELTA {cluster} {comment} TBLPROPERTIES ({pairs}) "  # noqa: S608
                 f"AS SELECT * FROM {view}"
             )
         finally:
             spark.catalog.dropTempView(view)
 
-    def _merge(self, frame: DataFrame, keys: Sequence[str]) -> None:
-        """Upsert by key, or append what is not there by key."""
+    def _check_unique(self, frame: DataFrame, keys: Sequence[str]) -> None:
         repeated = frame.groupBy(*map(quoted, keys)).count().where("count > 1").limit(1).collect()
         if repeated:
             raise InputError(
                 f"table {self.name}: the rows to save have a {listed(keys)} more than once, so that it is not known "
                 "which of them is right. Keep one row a key."
             )
+
+    def _merge(self, frame: DataFrame, keys: Sequence[str]) -> None:
+        """Upsert by key, or append what is not there by key."""
         table = quoted(self._table.table)
         equal = " AND ".join(f"__saved.{quoted(key)} <=> {table}.{quoted(key)}" for key in keys)
         merge = frame.alias("__saved").mergeInto(self._sql_name, F.expr(equal))

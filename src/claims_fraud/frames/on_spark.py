@@ -87,7 +87,7 @@ def ranked(frame: DataFrame, by: str, ties: str) -> DataFrame:
     # how large the buckets are, never the ranks.
     steps = frame.count() // GROUPED_ROWS
     edges = frame.approxQuantile(by, [step / (steps + 1) for step in range(1, steps + 1)], 0.001) if steps else []
-    higher = reduce(lambda total, edge: total + (F.col(by) < edge).cast("int"), edges, F.lit(0))
+    higher = reduce(lambda total, edge: total + (F.col(quoted(by)) < edge).cast("int"), edges, F.lit(0))
     divided = frame.withColumn("rank", higher)
     sizes = {row["rank"]: row["count"] for row in divided.groupBy("rank").count().collect()}
     before = [sum(size for bucket, size in sizes.items() if bucket < number) for number in range(len(edges) + 1)]
