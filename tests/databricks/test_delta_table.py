@@ -135,9 +135,12 @@ class TestDefinition:
                 target = folder / path.relative_to(folder.parent / "other")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
+        left = sorted(path.name for path in folder.rglob("*.parquet"))
         dataset = table()
         dataset.save(claims())
         assert rows(dataset) == [("a", 1.0), ("b", 2.0)]
+        # Renamed, never deleted.
+        assert sorted(path.name for path in folder.parent.glob("claims.unfinished_*/**/*.parquet")) == left
 
     def test_a_first_save_that_breaks_a_constraint_leaves_no_table(self, table):
         dataset = table(constraints={"positive": "amount > 0"})

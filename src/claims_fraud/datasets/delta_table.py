@@ -35,8 +35,8 @@ PROPERTIES = {"delta.columnMapping.mode": "name"}
 class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no types
     """Saves and loads a managed Delta table, created on the first save.
 
-    Every save is one commit: who reads sees the table before or after it. A save keeps the table's clustering,
-    properties and comments.
+    The rows of a save come in one commit: who reads sees the table before or after it. A save keeps the table's
+    clustering, properties and comments. The first one sets the constraints after it.
 
     Parameters
     ----------
@@ -150,11 +150,8 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             self._replace(frame)
         elif keys:
             self._merge(frame, keys)
-        elif self._table.write_mode == "append":
-            self._writer(frame, "append").saveAsTable(self._sql_name)
         else:
-            # Unlike a plain overwrite, this keeps clustering on open-source Delta as well.
-            self._writer(frame, "overwrite").option("replaceWhere", "true").saveAsTable(self._sql_name)
+            self._write(frame)
 
     def history(self) -> list[str]:
         """Return a line for each commit, latest first: version, time in UTC, operation, rows written."""
@@ -301,9 +298,14 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             merge = merge.whenMatched().updateAll()
         merge.whenNotMatched().insertAll().merge()
 
-    def _writer(self, frame: DataFrame, mode: str) -> Any:
-        merge = str(self._schema_changes == "merge").lower()
-        return frame.write.format("delta").mode(mode).option("mergeSchema", merge)
+    def _write(self, frame: DataFrame) -> None:
+        """Overwrite the rows of the table, or append to them."""
+        writer = frame.write.format("delta").mode(self._table.write_mode)
+        writer = writer.option("mergeSchema", str(self._schema_changes == "merge").lower())
+        if self._table.write_mode == "overwrite":
+            # Unlike a plain overwrite, this keeps clustering on open-source Delta as well.
+            writer = writer.option("replaceWhere", "true")
+        writer.saveAsTable(self._sql_name)
 
     def _describe(self) -> dict[str, Any]:
         return {
