@@ -194,9 +194,10 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         try:
             self._define("CREATE TABLE", frame, PROPERTIES)
         except AnalysisException as error:
-            if error.getCondition() != "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION":
+            left = (error.getMessageParameters() or {}).get("tableLocation", "")
+            if error.getCondition() != "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION" or not left.startswith("file:"):
                 raise
-            self._move_aside((error.getMessageParameters() or {})["tableLocation"])
+            self._move_aside(left)
             self._define("CREATE TABLE", frame, PROPERTIES)
         try:
             self._constrain()
