@@ -36,10 +36,10 @@ quick = settings(max_examples=60, deadline=None)
 def assert_total(encoder, encoded, rows):
     assert encoder.marginal.sum() == pytest.approx(1)
     assert len(encoder.marginal) == encoder.n_classes
-    assert encoded.classes.shape == encoded.inputs.shape == encoded.log_within.shape == encoded.rarity.shape == (rows,)
+    assert encoded.classes.shape == encoded.inputs.shape == encoded.rarity.shape == (rows,)
     assert ((encoded.classes >= 0) & (encoded.classes < encoder.n_classes)).all()
-    assert np.isfinite(encoded.log_within).all()
     assert np.isfinite(encoded.rarity).all()
+    assert (encoded.rarity >= 0).all()
     assert not np.isinf(encoded.inputs).any()
     assert encoded.inputs.dtype == np.float32
 
@@ -76,7 +76,8 @@ def test_categories_by_hand():
     encoded = encoder.encode(pd.Series(["a", "b", "c", "d", None]))
     assert encoded.classes.tolist() == [0, 1, 2, 2, 3]
     assert np.array_equal(encoded.inputs, [0, 1, 2, np.nan, np.nan], equal_nan=True)
-    assert encoded.log_within.tolist() == pytest.approx([0, 0, np.log(1.5 / 2), np.log(0.5 / 2), 0])
+    shares = [3.5 / 9, 2.5 / 9, 1.5 / 9 * 1.5 / 2, 1.5 / 9 * 0.5 / 2, 1.5 / 9]
+    assert encoded.rarity.tolist() == pytest.approx([np.log(shares[0] / share) for share in shares])
     assert encoder.class_names() == ["a", "b", "a rarer value", "no value"]
 
 
@@ -170,7 +171,6 @@ def test_further_out_is_never_less_surprising(train, distances, side):
     end = encoder.high if side > 0 else encoder.low
     encoded = encoder.encode(pd.Series(end + side * np.array([0.0, *distances])))
     assert (np.diff(encoded.rarity) >= 0).all()
-    assert (np.diff(encoded.log_within) <= 0).all()
 
 
 @quick
@@ -207,15 +207,25 @@ def test_one_distinct_number(values):
     assert encoder.encode(pd.Series([7.0, -3.0, np.nan])).classes.tolist() == [0, 0, 1]
 
 
-def test_below_an_atom_at_the_lowest_value_is_more_surprising_than_the_atom():
+def test_below_an_atom_at_the_lowest_value_is_rarer_than_the_atom():
     zeros = pd.Series([0.0] * 50 + list(range(1, 51)))
-    encoded = NumberEncoder.fit(zeros).encode(pd.Series([0.0, -0.01, -1.0, -100.0]))
-    assert (np.diff(encoded.rarity) > 0).all()
+    atom, *below = NumberEncoder.fit(zeros).encode(pd.Series([0.0, -0.01, -1.0, -1e6])).rarity
+    assert atom == pytest.approx(0, abs=1e-3)
+    assert below[0] == below[1] == pytest.approx(-np.log(0.5 / 100.5))
+    assert below[2] > below[1]
 
 
-def test_a_missing_number_has_no_tail():
-    encoder = NumberEncoder.fit(pd.Series([0.0] * 2 + [1.0] * 97 + [50.0, None]))
-    assert encoder.encode(pd.Series([None], dtype=float)).log_within.tolist() == [0.0]
+def test_rarity_of_numbers_by_hand():
+    # The median is 50, and three quarters lie within 38 of it.
+    encoder = NumberEncoder.fit(pd.Series(np.arange(101.0)))
+    assert encoder.center == 50.0
+    assert encoder.scale == pytest.approx(38, abs=1)
+    middle, low, high, far = encoder.encode(pd.Series([50.0, 1.0, 100.0, 5000.0])).rarity
+    assert middle == 0
+    # Two of 101 training values are 1 or less, one is 100 or more.
+    assert low == pytest.approx(-np.log(2 * 2 / 101))
+    assert high == pytest.approx(-np.log(2 * 1 / 101))
+    assert far == pytest.approx(np.arcsinh(4950 / encoder.scale) ** 2)
 
 
 def test_no_number_at_all():
@@ -230,8 +240,3 @@ def test_a_value_missing_where_it_never_is_surprises():
     missing, median = encoder.encode(pd.Series([np.nan, 500.0])).rarity
     assert missing > 7
     assert median < 1
-
-
-def test_chosen_rows():
-    encoded = NumberEncoder.fit(pd.Series([1.0, 2.0, 3.0])).encode(pd.Series([1.0, 2.0, 3.0]))
-    assert encoded.rows(np.array([True, False, True])).inputs.tolist() == [0.0, 2.0]

@@ -1,4 +1,4 @@
-"""Behaviour of surprise: parts are never negative and add up."""
+"""Behaviour of surprise: parts are never negative and add up to the larger of the two measures."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from claims_fraud.autoencoder.encoding import Encoded
-from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale, floored
+from claims_fraud.autoencoder.surprise import FLOOR, ScoreScale, floored, likelihood_ratio
 
 quick = settings(max_examples=60, deadline=None)
-parts = arrays(float, (12, 3), elements=st.floats(0, 1e3))
-nats = arrays(float, 20, elements=st.floats(0, 50))
-
-
-def encoded(classes, log_within=None):
-    classes = np.asarray(classes)
-    nothing = np.zeros(len(classes))
-    return Encoded(nothing.astype(np.float32), classes, nothing if log_within is None else log_within, nothing)
+ratios = arrays(float, (12, 3), elements=st.floats(1e-6, 50))
+rarities = arrays(float, (12, 3), elements=st.floats(0, 1e3).map(lambda nats: round(nats, 6)))
 
 
 def test_floored_probabilities_by_hand():
@@ -36,52 +29,75 @@ def test_floored_probabilities_sum_to_one_and_are_never_zero(classes, seed):
     found = floored(rng.dirichlet(np.ones(len(observed)), size=5), observed, marginal)
     assert found.sum(axis=1) == pytest.approx(1)
     assert (found > 0).all()
+    ratio = likelihood_ratio(found, rng.integers(classes, size=5), marginal)
+    assert (ratio > 0).all()
+    assert (ratio <= 1 / FLOOR + 1e-9).all()
 
 
-def test_raw_surprise_by_hand():
-    raw = RawSurprise.of(encoded([0, 1], np.array([0.0, -2.0])), np.array([[0.5, 0.5], [0.9, 0.1]]))
-    assert raw.observed == pytest.approx([np.log(2), np.log(10) + 2])
-    assert raw.expected == pytest.approx([np.log(2), -0.9 * np.log(0.9) - 0.1 * np.log(0.1)])
+def test_likelihood_ratio_by_hand():
+    found = likelihood_ratio(np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([0, 1]), np.array([0.75, 0.25]))
+    assert found == pytest.approx([1.5, 2.5])
 
 
-def test_column_scale_by_hand():
-    raw = RawSurprise(np.array([1.0, 3.0]), np.array([2.0, 1.0]), np.array([1.0, 5.0]))
-    scale = ColumnScale.fit(raw, encoded([0, 0]), np.array([np.exp(-4.0), 1 - np.exp(-4.0)]))
-    assert scale.weight == pytest.approx(0.5)
-    assert scale.mean_rarity == 3.0
-    assert scale.conditional(raw) == pytest.approx([0, 0.5 * 2])
-    assert scale.rare(raw).tolist() == [0.0, 2.0]
-
-
-@quick
-@given(nats, nats, nats)
-def test_parts_are_never_negative_and_the_weight_is_a_share(observed, expected, rarity):
-    raw = RawSurprise(observed, expected, rarity)
-    scale = ColumnScale.fit(raw, encoded(np.arange(20) % 2), np.array([0.7, 0.3]))
-    assert 0 <= scale.weight <= 1
-    for part in (scale.conditional(raw), scale.rare(raw)):
-        assert (part >= 0).all()
-        assert np.isfinite(part).all()
-
-
-def test_a_row_gets_the_parts_of_its_larger_sum():
-    combined, by_rarity = ScoreScale(conditional=2.0, rarity=1.0).combine(
-        np.array([[4.0, 2.0], [1.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 0.0], [0.5, 2.0], [0.5, 0.5]])
+def test_scale_by_hand():
+    # Mean ratios 2 and 1; divided by them the rows sum to 1, 2, 2 and 3.
+    scale = ScoreScale.fit(
+        np.array([[1.0, 0.5], [2.0, 1.0], [2.0, 1.0], [3.0, 1.5]]), np.array([[0.0, 1], [1, 1], [2, 2], [4, 4]])
     )
-    assert combined.tolist() == [[2.0, 1.0], [0.5, 2.0], [0.5, 0.5]]
+    assert scale.ratio_weights == (0.5, 1.0)
+    # Half of the rows are as far from the median as log(3 / 2) or further, the others not at all.
+    assert scale.contradiction == pytest.approx((np.log(2), np.log(1.5) / 2))
+    # Quartiles 0.75 and 2.5 of the first column, 1 and 2.5 of the second.
+    assert scale.rarity == pytest.approx((3.0, np.hypot(1.75, 1.5)))
+
+
+def test_a_row_gets_the_parts_of_its_larger_measure():
+    scale = ScoreScale(ratio_weights=(1.0, 1.0), contradiction=(0.0, 1.0), rarity=(2.0, 0.5))
+    combined, by_rarity = scale.combine(
+        np.array([[6.0, 2.0], [0.5, 0.5], [0.1, 0.1]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
+    )
+    contradicting, rare, ordinary = np.log1p(np.exp([np.log(8) - 1, 2.0, np.log(0.2) - 1]))
+    assert combined.tolist() == [
+        pytest.approx([contradicting * 0.75, contradicting * 0.25]),
+        pytest.approx([rare / 6, rare * 5 / 6]),
+        pytest.approx([ordinary / 2, ordinary / 2]),
+    ]
     assert by_rarity.tolist() == [False, True, False]
 
 
+def test_a_column_whose_ratio_never_varies_is_no_contradiction():
+    ratios = np.array([[1.0, 0.5], [1.0, 1.5], [1.0, 1.0]])
+    scale = ScoreScale.fit(ratios, np.zeros((3, 2)))
+    assert scale.ratio_weights == (0.0, 1.0)
+    combined, by_rarity = scale.combine(np.array([[1.0, 40.0]]), np.zeros((1, 2)))
+    assert combined[0, 0] == 0 < combined[0, 1]
+    assert not by_rarity[0]
+
+
 @quick
-@given(parts, parts)
-def test_combined_parts_are_never_negative_and_sum_to_the_larger_side(conditional, rarity):
-    scale = ScoreScale.fit(conditional, rarity)
-    combined, _ = scale.combine(conditional, rarity)
+@given(ratios, rarities)
+def test_parts_are_never_negative_and_sum_to_the_larger_measure(ratios, rarities):
+    scale = ScoreScale.fit(ratios, rarities)
+    combined, by_rarity = scale.combine(ratios, rarities)
+    assert np.isfinite(combined).all()
     assert (combined >= 0).all()
-    sides = (conditional / scale.conditional).sum(axis=1), (rarity / scale.rarity).sum(axis=1)
-    assert combined.sum(axis=1) == pytest.approx(np.maximum(*sides))
+    rarity = np.logaddexp(0, (rarities.sum(axis=1) - scale.rarity[0]) / scale.rarity[1])
+    some = rarities.sum(axis=1) > 0
+    assert combined.sum(axis=1)[by_rarity & some] == pytest.approx(rarity[by_rarity & some])
+    assert (combined.sum(axis=1) >= rarity - 1e-9 * np.maximum(rarity, 1))[some].all()
 
 
-def test_parts_that_are_all_zero_scale_to_zero():
-    nothing = np.zeros((4, 2))
-    assert ScoreScale.fit(nothing, nothing) == ScoreScale(1.0, 1.5)
+@quick
+@given(ratios, rarities, st.integers(0, 11), st.floats(1, 10))
+def test_a_less_expected_value_never_lowers_the_score(ratios, rarities, row, factor):
+    scale = ScoreScale.fit(ratios, rarities)
+    worse = ratios.copy()
+    worse[row, 0] *= factor
+    before, after = (scale.combine(given, rarities)[0].sum(axis=1)[row] for given in (ratios, worse))
+    assert after >= before - 1e-9
+
+
+def test_rows_that_are_all_alike_score_nothing():
+    ratios, rarities = np.ones((4, 2)), np.zeros((4, 2))
+    combined, _ = ScoreScale.fit(ratios, rarities).combine(ratios, rarities)
+    assert combined.tolist() == [[0.0, 0.0]] * 4

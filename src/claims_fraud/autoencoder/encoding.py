@@ -6,8 +6,7 @@ Rules, the same at fit and later:
 
 - A category is a class of its own if it is among the most frequent of the training rows; all others share the class
   *other*, and an unseen one is the rarest of these.
-- A number falls into one of some twenty quantile bins, finer towards the tails; beyond the outermost edge a fitted
-  exponential tail on an asinh scale tells how far out it is, since bins saturate.
+- A number falls into one of some twenty quantile bins, finer towards the tails.
 - Missing is a class of its own, so that a value missing where it never is surprises, and as an input it is NaN.
 - An unseen category as an input is NaN too.
 """
@@ -15,7 +14,7 @@ Rules, the same at fit and later:
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -33,10 +32,9 @@ PSEUDO_COUNT = 0.5
 MAX_KNOWN_CATEGORIES = 10_000
 TAIL_PROBABILITY = 0.005
 EDGE_PROBABILITIES = (TAIL_PROBABILITY, 0.02, *np.linspace(0.05, 0.95, 13), 0.98, 1 - TAIL_PROBABILITY)
-# Trees gain nothing measurable from finer steps, and each costs time.
-GRID_PROBABILITIES = np.linspace(0, 1, 64)
-# A value a million times out says no more than one a hundred times out.
-MAX_TAIL_SURPRISE = 20.0
+FAR_TAIL = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01)
+# Trees gain nothing measurable from finer steps, and each costs time; how rare a value is shows in the tails.
+GRID_PROBABILITIES = np.unique([*FAR_TAIL, *np.linspace(0.02, 0.98, 61), *(1 - p for p in FAR_TAIL)])
 # What is expected is kept as float32: a number beyond what that holds counts as its largest.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
@@ -52,21 +50,15 @@ class Encoded:
         What the models of other columns see.
     classes : int array of shape (n,)
         What this column's model predicts.
-    log_within : array of shape (n,)
-        Log probability of the value within its class (for a number: of being this far out in the tail).
     rarity : array of shape (n,)
-        Minus the log of how often the training rows show such a value: the frequency of a category, both tails of a
-        number.
+        How rare the value is among the training rows, >= 0: of a category, or of a missing value, minus the log of its
+        share over that of the most frequent; of a number, the larger of minus the log of its two-sided tail probability
+        and its squared distance from the median on the asinh scale, since ranks saturate where the training rows end.
     """
 
     inputs: npt.NDArray[np.float32]
     classes: Ints
-    log_within: Floats
     rarity: Floats
-
-    def rows(self, chosen: Any) -> Encoded:
-        """Return the encoding of the chosen rows (a boolean mask or positions)."""
-        return Encoded(self.inputs[chosen], self.classes[chosen], self.log_within[chosen], self.rarity[chosen])
 
 
 def category_values(values: pd.Series) -> pd.Series:
@@ -152,9 +144,11 @@ class CategoryEncoder:
         class_of[list(self.kept)] = np.arange(other)
         classes = np.where(missing, absent, class_of[codes])
         log_share = np.append(self._log_share_of_other(), self._log_share_of_other(unseen=True))
-        log_within = np.where(classes == other, log_share[codes], 0.0)
+        within = np.where(classes == other, log_share[codes], 0.0)
         inputs = np.where(unseen, np.nan, codes).astype(np.float32)
-        return Encoded(inputs, classes, log_within, -np.log(self.marginal)[classes] - log_within)
+        # The most frequent category is a class of its own, or it is missing.
+        mode = np.delete(self.marginal, other).max()
+        return Encoded(inputs, classes, np.log(mode) - np.log(self.marginal)[classes] - within)
 
     def count(self, value: str) -> int:
         """Return how many training rows have the category (0 if unseen)."""
@@ -177,12 +171,14 @@ class CategoryEncoder:
 
 @dataclass(frozen=True)
 class NumberEncoder:
-    """Bins and tails of a numeric column.
+    """Bins and distribution of a numeric column.
 
     Attributes
     ----------
     grid : tuple of float
         Finer edges, by which a number becomes an input: as fine as trees split it, and no wild value is too large.
+    at_most : tuple of float
+        Share of the training rows with a value that are not above each of ``grid``.
     edges : tuple of float
         Upper ends of all bins but the last, increasing; a value equal to an edge belongs to the bin below it.
     counts : tuple of int
@@ -193,13 +189,10 @@ class NumberEncoder:
         Median and a measure of spread: the asinh scale is ``asinh((x - center) / scale)``.
     starts, ends : tuple of float
         Smallest and largest training value in each bin.
-    tails : pair of float
-        Mean distance beyond the first and the last edge, on the asinh scale.
-    below : float
-        Share of the first bin's rows that lie below its edge rather than on it.
     """
 
     grid: tuple[float, ...]
+    at_most: tuple[float, ...]
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     missing: int
@@ -207,28 +200,27 @@ class NumberEncoder:
     scale: float
     starts: tuple[float, ...]
     ends: tuple[float, ...]
-    tails: tuple[float, float]
-    below: float
 
     @classmethod
     def fit(cls, values: pd.Series) -> Self:
-        """Learn bins and tails from the training rows."""
+        """Learn bins and distribution from the training rows."""
         numbers = number_values(values)
         known = numbers[~np.isnan(numbers)]
         if not len(known):
-            return cls((), (), (0,), len(numbers), 0.0, 1.0, (0.0,), (0.0,), (1.0, 1.0), 0.0)
+            return cls((), (), (), (0,), len(numbers), 0.0, 1.0, (0.0,), (0.0,))
         # An observed value as edge keeps atoms (zeros, whole numbers) together; the maximum would leave a bin empty.
         edges = np.unique(np.quantile(known, EDGE_PROBABILITIES, method="higher"))
         edges = edges[edges < known.max()]
         bins = pd.Series(known).groupby(np.searchsorted(edges, known)).agg(["size", "min", "max"])
         center = float(np.median(known))
         spread = float(np.quantile(np.abs(known - center), 0.75)) or float(np.abs(known - center).mean()) or 1.0
-        unfinished = cls(
-            _grid(known), tuple(edges.tolist()), tuple(bins["size"].tolist()), int(np.isnan(numbers).sum()), center,
-            max(spread, SMALLEST_SCALE), tuple(bins["min"].tolist()), tuple(bins["max"].tolist()), (1.0, 1.0),
-            float((known < edges[0]).sum() / bins["size"].iloc[0]) if len(edges) else 0.0,
+        grid = np.unique(np.quantile(known, GRID_PROBABILITIES, method="higher"))
+        at_most = np.searchsorted(np.sort(known), grid, side="right") / len(known)
+        return cls(
+            tuple(grid.tolist()), tuple(at_most.tolist()), tuple(edges.tolist()), tuple(bins["size"].tolist()),
+            int(np.isnan(numbers).sum()), center, max(spread, SMALLEST_SCALE), tuple(bins["min"].tolist()),
+            tuple(bins["max"].tolist()),
         )  # fmt: skip
-        return replace(unfinished, tails=unfinished._mean_excesses(known))
 
     @property
     def low(self) -> float:
@@ -255,14 +247,10 @@ class NumberEncoder:
         numbers = number_values(values)
         missing = np.isnan(numbers)
         classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
-        below, above = (beyond / mean for mean, beyond in zip(self.tails, self._excess(numbers), strict=True))
-        # By the edge, since the excess of a number just above it may round to 0.
-        in_last = numbers > (self.edges[-1] if self.edges else np.inf)
-        # Less its mean among the bin's rows (1 for a unit exponential): being in the bin at all is surprise enough.
-        tail = np.where(classes == 0, below - self.below, 0.0) + np.where(in_last, above - 1, 0.0)
-        tail = np.minimum(tail, MAX_TAIL_SURPRISE)
         inputs = np.where(missing, np.nan, np.searchsorted(self.grid, numbers)).astype(np.float32)
-        return Encoded(inputs, classes, -tail, self._bin_rarity()[classes] + tail)
+        shares = _smoothed(np.asarray([sum(self.counts), self.missing], dtype=float))
+        rarity = np.log(shares.max() / shares)[missing.astype(int)] + np.where(missing, 0.0, self._rarity(numbers))
+        return Encoded(inputs, classes, rarity)
 
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
         """Return the ``level`` quantile of the predicted distributions, shape (n,).
@@ -283,36 +271,22 @@ class NumberEncoder:
         whole = all(bound.is_integer() for bound in (*self.starts, *self.ends))
         return np.round(quantile) if whole else quantile
 
-    def _excess(self, numbers: Floats) -> tuple[Floats, Floats]:
-        """Return how far numbers lie below the first and above the last edge, on the asinh scale, or 0."""
-        if not self.edges:
-            return np.zeros(len(numbers)), np.zeros(len(numbers))
-        first, last = self._asinh(self.edges[0]), self._asinh(self.edges[-1])
-        position = self._asinh(numbers)
-        return np.maximum(first - position, 0), np.maximum(position - last, 0)
-
-    def _asinh(self, numbers: Any) -> Any:
-        return np.arcsinh((numbers - self.center) / self.scale)
-
-    def _mean_excesses(self, known: Floats) -> tuple[float, float]:
-        """Return the mean excess in both tails; where a tail holds next to nothing, a unit of the asinh scale."""
-        below, above = (beyond[beyond > 0] for beyond in self._excess(known))
-        low, high = (float(beyond.mean()) if len(beyond) > 1 else 1.0 for beyond in (below, above))
-        return max(low, 1e-3), max(high, 1e-3)
-
-    def _bin_rarity(self) -> Floats:
-        """Return minus the log of the two-sided tail probability at the middle of each bin; missing by frequency."""
-        shares = self.marginal
-        middle = np.cumsum(shares[:-1]) - shares[:-1] / 2
-        tails = np.minimum(2 * np.minimum(middle, shares[:-1].sum() - middle), 1.0)
-        return np.append(-np.log(tails), -np.log(shares[-1]))
+    def _rarity(self, numbers: Floats) -> Floats:
+        """Return how rare numbers are, shape (n,), by rank and by distance; of no meaning where missing."""
+        distance: Floats = np.arcsinh((numbers - self.center) / self.scale) ** 2
+        if not self.grid:
+            return distance
+        shares = np.asarray(self.at_most)
+        place = np.searchsorted(self.grid, numbers)
+        # Both tails hold the whole step of the grid in which the number lies.
+        lower = np.where(numbers < self.grid[0], 0.0, np.append(shares, 1.0)[place])
+        upper = 1 - np.append(0.0, shares)[place]
+        tail = np.clip(2 * np.minimum(lower, upper), PSEUDO_COUNT / (sum(self.counts) + PSEUDO_COUNT), 1)
+        rarity: Floats = np.maximum(-np.log(tail), distance)
+        return rarity
 
 
 Encoder = CategoryEncoder | NumberEncoder
-
-
-def _grid(known: Floats) -> tuple[float, ...]:
-    return tuple(np.unique(np.quantile(known, GRID_PROBABILITIES, method="higher")).tolist())
 
 
 def _category_text(value: object) -> str:

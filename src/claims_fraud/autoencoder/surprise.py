@@ -2,18 +2,18 @@
 
 Two kinds of surprise, because two kinds of fraud exist:
 
-- *conditional*: the value contradicts the rest of its row. Negative log-likelihood of the value given the others,
-  less the surprise the model expects there (the entropy of its prediction), positive part only, weighted by how
-  predictable the column is (FRaC, Noto et al. 2012; ALSO, Paulheim and Meusel 2015).
-- *rarity*: the value is rare or extreme, whatever the rest says. Its negative log frequency less the mean of that among
-  the training rows, positive part only.
+- *contradiction*: the value does not fit the rest of its row. How many times more likely the value is in the column at
+  large than given the other columns: the likelihood ratio of "this value came from another row" to "it belongs here".
+- *rarity*: the value is rare or extreme, whatever the rest says.
 
-Both are in nats and not divided by a column's own spread: a column that is nearly always as predicted would else
-outweigh all others by a single deviation.
+Under a model that is right the ratio is 1 on average, so each column's is divided by its mean among the cross-fitted
+training rows: a column whose model is too sure of itself does not outweigh the others. The sum of a row's ratios is, up
+to a constant, the likelihood ratio of "one value of this row came from another row", and a column's share of the sum is
+the probability that it is this one (each column being as likely beforehand).
 
-A row's score is the larger of its two sums, each divided by its 99th percentile among the training rows, so that they
-compare where claims are flagged, and rarity by a further 1.5: extreme claims are more often honest than claims that
-contradict themselves. Not for words: see ``explanation``.
+Rarity is measured in units of the spread it would have if columns were independent, so that rows which are extreme in
+many columns at once stand out, and the more columns there are the less a single rare value counts. A row's score grows
+with the larger of the two measures. Not for words: see ``explanation``.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from claims_fraud.autoencoder.encoding import Encoded, Floats, Ints
+from claims_fraud.autoencoder.encoding import Floats, Ints
 
 # Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
 FLOOR = 0.02
-SCALE_QUANTILE = 0.99
-# Average precision on swapped values falls by a fifth at 1 and on rare values by a fifth at 1.5.
-RARITY_DISCOUNT = 1.5
+# Spreads by which contradiction has to exceed its median to count like a median rarity: most rows contradict a little.
+ORDINARY_CONTRADICTION = 1.0
+SMALLEST = float(np.finfo(float).tiny)
 
 
 def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> Floats:
@@ -40,71 +40,78 @@ def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> Floats:
     return full
 
 
-@dataclass(frozen=True)
-class RawSurprise:
-    """A column's surprise before standardising, arrays of shape (n,): nats observed, nats expected, nats of rarity."""
+def likelihood_ratio(probabilities: Floats, classes: Ints, marginal: Floats) -> Floats:
+    """Return how many times likelier each row's class is at large than was predicted, shape (n,), in (0, 1 / FLOOR].
 
-    observed: Floats
-    expected: Floats
-    rarity: Floats
-
-    @classmethod
-    def of(cls, encoded: Encoded, probabilities: Floats) -> Self:
-        """Compute it from floored probabilities of shape (n, k)."""
-        rows = np.arange(len(encoded.classes))
-        observed = -np.log(probabilities[rows, encoded.classes]) - encoded.log_within
-        expected = -np.sum(probabilities * np.log(probabilities), axis=1)
-        return cls(observed, expected, encoded.rarity)
-
-
-@dataclass(frozen=True)
-class ColumnScale:
-    """What turns a column's raw surprise into its parts of a score; learned from cross-fitted surprise.
-
-    Attributes
+    Parameters
     ----------
-    weight : float
-        Predictability in [0, 1]: 1 less the mean surprise over that of the marginal.
-    mean_rarity : float
-        Mean rarity, nats.
+    probabilities : array of shape (n, k)
+        Floored ones.
+    classes : int array of shape (n,)
+        What the rows have.
+    marginal : array of shape (k,)
+        Share of each class among the training rows.
     """
-
-    weight: float
-    mean_rarity: float
-
-    @classmethod
-    def fit(cls, raw: RawSurprise, encoded: Encoded, marginal: Floats) -> Self:
-        """Learn it from the training rows."""
-        blind = -np.log(marginal)[encoded.classes] - encoded.log_within
-        weight = 1 - raw.observed.mean() / blind.mean() if blind.mean() > 0 else 0.0
-        return cls(weight=float(np.clip(weight, 0, 1)), mean_rarity=float(raw.rarity.mean()))
-
-    def conditional(self, raw: RawSurprise) -> Floats:
-        """Return the column's conditional part, >= 0."""
-        part: Floats = self.weight * np.maximum(raw.observed - raw.expected, 0)
-        return part
-
-    def rare(self, raw: RawSurprise) -> Floats:
-        """Return the column's rarity part, >= 0."""
-        part: Floats = np.maximum(raw.rarity - self.mean_rarity, 0)
-        return part
+    ratio: Floats = marginal[classes] / probabilities[np.arange(len(classes)), classes]
+    return ratio
 
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """What makes the two sums comparable: the 99th percentile of each, rarity's times its discount."""
+    """What turns ratios and rarities of rows into parts of a score; learned from the cross-fitted training rows.
 
-    conditional: float
-    rarity: float
+    Attributes
+    ----------
+    ratio_weights : tuple of float
+        One over the mean likelihood ratio of each column; 0 for a column whose ratio never varies, which tells nothing.
+    contradiction : pair of float
+        Median of the log of a row's summed ratios, and the median distance from it.
+    rarity : pair of float
+        Median of a row's summed rarity, and the root of the columns' summed squared interquartile ranges.
+    """
+
+    ratio_weights: tuple[float, ...]
+    contradiction: tuple[float, float]
+    rarity: tuple[float, float]
 
     @classmethod
-    def fit(cls, conditional: Floats, rarity: Floats) -> Self:
-        """Learn them from the parts of the training rows, each of shape (n, columns)."""
-        tops = (float(np.quantile(parts.sum(axis=1), SCALE_QUANTILE)) or 1.0 for parts in (conditional, rarity))
-        return cls(next(tops), RARITY_DISCOUNT * next(tops))
+    def fit(cls, ratios: Floats, rarities: Floats) -> Self:
+        """Learn it from the training rows, both of shape (n, columns)."""
+        weights = np.where(np.ptp(ratios, axis=0) > 0, 1 / ratios.mean(axis=0), 0.0)
+        contradiction = _log_total(ratios * weights)
+        distance = np.abs(contradiction - np.median(contradiction))
+        lower, upper = np.quantile(rarities, (0.25, 0.75), axis=0)
+        rarity = rarities.sum(axis=1)
+        return cls(
+            tuple(weights.tolist()),
+            # Where more than half of the rows are alike, the others say what spread there is.
+            (float(np.median(contradiction)), float(np.median(distance)) or float(distance.mean()) or 1.0),
+            (float(np.median(rarity)), float(np.sqrt(np.sum((upper - lower) ** 2))) or float(rarity.std()) or 1.0),
+        )
 
-    def combine(self, conditional: Floats, rarity: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return the parts of each row's larger sum, shape (n, columns), and the rows judged by rarity, shape (n,)."""
-        conditional, rarity = conditional / self.conditional, rarity / self.rarity
-        by_rarity = rarity.sum(axis=1) > conditional.sum(axis=1)
-        return np.where(by_rarity[:, None], rarity, conditional), by_rarity
+    def combine(self, ratios: Floats, rarities: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return each row's parts, >= 0, shape (n, columns), and the rows judged by rarity, shape (n,).
+
+        Parts of a row judged by rarity are in proportion to its rarities, of any other to its ratios.
+        """
+        ratios = ratios * np.asarray(self.ratio_weights)
+        contradiction = _standardised(_log_total(ratios), self.contradiction) - ORDINARY_CONTRADICTION
+        rarity = _standardised(rarities.sum(axis=1), self.rarity)
+        by_rarity = (rarity >= contradiction) | ~ratios.any(axis=1)
+        # Softplus, which keeps order and is never negative: a part is a share of the score.
+        score = np.logaddexp(0, np.where(by_rarity, rarity, contradiction))
+        weights = np.where(by_rarity[:, None], rarities, ratios)
+        # Where nothing of a row is rare in the least, nothing adds to its score.
+        shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), SMALLEST)
+        return score[:, None] * shares, by_rarity
+
+
+def _log_total(ratios: Floats) -> Floats:
+    total: Floats = np.log(np.maximum(ratios.sum(axis=1), SMALLEST))
+    return total
+
+
+def _standardised(values: Floats, scale: tuple[float, float]) -> Floats:
+    center, spread = scale
+    standardised: Floats = (values - center) / spread
+    return standardised

@@ -35,7 +35,7 @@ from claims_fraud.autoencoder.persistence import (
     unpack,
     write_model,
 )
-from claims_fraud.autoencoder.surprise import ColumnScale, RawSurprise, ScoreScale
+from claims_fraud.autoencoder.surprise import ScoreScale, likelihood_ratio
 
 logger = logging.getLogger(__name__)
 
@@ -191,19 +191,16 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         encoded = self._encode(data)
         inputs = _inputs(encoded)
         self.models_: dict[str, ColumnModel] = {}
-        raw, expectations = {}, {}
+        ratios, expectations = {}, {}
         for number, name in enumerate(self.scored_features_, start=1):
             logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
             others, marginal = self._without(name, inputs), self.encoders_[name].marginal
             fit = partial(self._fit_column, others, encoded[name].classes)
             predictions = cross_fitted(fit, others, marginal, folds)
-            raw[name], expectations[name] = self._judge_column(name, encoded[name], predictions)
+            ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
             self.models_[name] = fit(np.ones(len(data), dtype=bool))
-        self.column_scales_ = {
-            name: ColumnScale.fit(raw[name], encoded[name], self.encoders_[name].marginal) for name in raw
-        }
-        self.score_scale_ = ScoreScale.fit(*self._both_parts(raw))
-        self.training_judgement_ = self._combine(raw, expectations)
+        self.score_scale_ = ScoreScale.fit(_stacked(ratios), self._rarities(encoded))
+        self.training_judgement_ = self._combine(ratios, encoded, expectations)
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
         with tempfile.TemporaryDirectory() as scratch:
             self.model_version_ = content_hash(self._content(self._write_columns(Path(scratch))))
@@ -225,11 +222,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         check_columns(new_data, self.features_)
         encoded = self._encode(new_data)
         inputs = _inputs(encoded)
-        raw, expectations = {}, {}
+        ratios, expectations = {}, {}
         for name, model in self.models_.items():
             predictions = in_batches(model, self._without(name, inputs), self.encoders_[name].marginal)
-            raw[name], expectations[name] = self._judge_column(name, encoded[name], predictions)
-        return self._combine(raw, expectations)
+            ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
+        return self._combine(ratios, encoded, expectations)
 
     def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Return the ``top`` reasons of each row as sentences: reason_1, reason_2, …, None where there is none."""
@@ -241,9 +238,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         parts = judgement.parts[names].to_numpy()
         # Stable, so that equal parts come in the order of the columns.
         order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
+        largest = np.take_along_axis(parts, order, axis=1)
+        # A column that adds less than its equal share is as it should be, and no reason.
+        stands_out = (largest > 0) & (largest >= parts.mean(axis=1, keepdims=True))
         sentences = np.full((len(data), top), None, dtype=object)
         for position, name in enumerate(names):
-            rows, places = np.nonzero((order == position) & (np.take_along_axis(parts, order, axis=1) > 0))
+            rows, places = np.nonzero((order == position) & stands_out)
             context = given_texts(data, given[name], self.encoders_, rows)
             sentences[rows, places] = reason_sentences(
                 data[name],
@@ -280,8 +280,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             **{name: _from_json(CategoryEncoder, content["encoders"][name]) for name in model.cat_features_},
             **{name: _from_json(NumberEncoder, content["encoders"][name]) for name in model.num_features_},
         }
-        model.column_scales_ = {name: ColumnScale(**content["column_scales"][name]) for name in model.scored_features_}
-        model.score_scale_ = ScoreScale(**content["score_scale"])
+        model.score_scale_ = ScoreScale(**{name: tuple(value) for name, value in content["score_scale"].items()})
         model.calibration_ = _from_json(Calibration, content["calibration"])
         model.models_ = {}
         for name in model.scored_features_:
@@ -342,27 +341,25 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         settings = BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
         return ColumnModel.fit(self.model_type, inputs[rows], classes[rows], settings)
 
-    def _judge_column(self, name: str, encoded: Encoded, predictions: Predictions) -> tuple[RawSurprise, Expectation]:
-        """Return a column's surprise and expectation from predictions for disjoint sets of rows."""
-        rows = len(encoded.classes)
-        observed, expected = np.zeros(rows), np.zeros(rows)
+    def _judge_column(self, name: str, classes: Ints, predictions: Predictions) -> tuple[Floats, Expectation]:
+        """Return a column's likelihood ratios and expectations from predictions for disjoint sets of rows."""
+        encoder = self.encoders_[name]
+        ratios = np.zeros(len(classes))
         pieces = []
         for mask, probabilities in predictions:
-            part = RawSurprise.of(encoded.rows(mask), probabilities)
-            observed[mask], expected[mask] = part.observed, part.expected
-            pieces.append((mask, Expectation.of(self.encoders_[name], probabilities)))
-        return RawSurprise(observed, expected, encoded.rarity), Expectation.together(pieces, rows)
+            ratios[mask] = likelihood_ratio(probabilities, classes[mask], encoder.marginal)
+            pieces.append((mask, Expectation.of(encoder, probabilities)))
+        return ratios, Expectation.together(pieces, len(classes))
 
-    def _both_parts(self, raw: dict[str, RawSurprise]) -> tuple[Floats, Floats]:
-        """Return conditional and rarity parts, each of shape (n, scored columns)."""
-        scales = self.column_scales_
-        conditional = np.column_stack([scales[name].conditional(surprise) for name, surprise in raw.items()])
-        rarity = np.column_stack([scales[name].rare(surprise) for name, surprise in raw.items()])
-        return conditional, rarity
+    def _rarities(self, encoded: dict[str, Encoded]) -> Floats:
+        """Return the rarity of each value of the scored columns, shape (n, scored columns)."""
+        return _stacked({name: encoded[name].rarity for name in self.scored_features_})
 
-    def _combine(self, raw: dict[str, RawSurprise], expectations: dict[str, Expectation]) -> Judgement:
-        parts, by_rarity = self.score_scale_.combine(*self._both_parts(raw))
-        errors = pd.DataFrame(parts, columns=list(raw)).reindex(columns=list(self.features_), fill_value=0.0)
+    def _combine(
+        self, ratios: dict[str, Floats], encoded: dict[str, Encoded], expectations: dict[str, Expectation]
+    ) -> Judgement:
+        parts, by_rarity = self.score_scale_.combine(_stacked(ratios), self._rarities(encoded))
+        errors = pd.DataFrame(parts, columns=list(ratios)).reindex(columns=list(self.features_), fill_value=0.0)
         return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations)
 
     def _write_columns(self, folder: Path) -> dict[str, Path]:
@@ -384,7 +381,6 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             "cat_features": list(self.cat_features_),
             "num_features": list(self.num_features_),
             "encoders": {name: asdict(encoder) for name, encoder in self.encoders_.items()},
-            "column_scales": {name: asdict(scale) for name, scale in self.column_scales_.items()},
             "score_scale": asdict(self.score_scale_),
             "calibration": asdict(self.calibration_),
             "columns": {
@@ -398,6 +394,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 def _plain(value: Any) -> Any:
     """Return a NumPy scalar as Python's own, which JSON can write."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _stacked(columns: dict[str, Floats]) -> Floats:
+    return np.column_stack(list(columns.values()))
 
 
 def _inputs(encoded: dict[str, Encoded]) -> Matrix:
