@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.errors import InputError
 
 
@@ -250,6 +251,31 @@ class TestReasons:
         assert reasons.notna().any(axis=None)
 
 
+class TestMaxSamples:
+    @pytest.mark.parametrize("model_type", ["catboost", "xgboost"])
+    def test_more_than_there_are_rows_changes_nothing(self, make_model, model_type, claims, features):
+        scores = [
+            make_model(model_type, n_estimators=2, max_samples=most).fit(claims, *features)[0]
+            for most in (300, 900, 10_000)
+        ]
+        assert np.array_equal(scores[1], scores[2])
+        assert len(scores[0]) == len(claims)
+        assert not np.array_equal(scores[0], scores[1])
+
+    def test_a_model_learns_from_as_many_rows_as_it_may(self, make_model, claims, features, monkeypatch):
+        learned_from = []
+        learn = ColumnModel.fit
+
+        def spied(model_type, inputs, classes, settings):
+            learned_from.append(len(inputs))
+            return learn(model_type, inputs, classes, settings)
+
+        monkeypatch.setattr(ColumnModel, "fit", spied)
+        make_model("xgboost", n_estimators=1, n_folds=3, max_samples=700).fit(claims, *features)
+        # Folds hold a third of the 900 rows.
+        assert learned_from == [600, 600, 600, 700] * 5
+
+
 class TestHardInput:
     @pytest.mark.parametrize("constant", ["code", "amount"])
     def test_a_column_of_one_value(self, make_model, model_type, constant, tmp_path):
@@ -309,6 +335,7 @@ class TestErrors:
             ({"max_depth": 0}, "max_depth is 0; it must be a whole number, at least 1 and at most 16"),
             ({"max_depth": 17}, "max_depth is 17; it must be a whole number, at least 1 and at most 16"),
             ({"max_classes": 1}, "max_classes is 1; it must be a whole number, at least 2"),
+            ({"max_samples": 0}, "max_samples is 0; it must be a whole number, at least 1"),
             ({"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
             ({"n_jobs": 0}, "n_jobs is 0; it must be a number of threads, or -1 for all cores"),
             ({"n_jobs": -2}, "n_jobs is -2; it must be a whole number, at least -1"),
@@ -385,6 +412,7 @@ class TestScikitLearn:
             "learning_rate",
             "max_classes",
             "max_depth",
+            "max_samples",
             "model_type",
             "n_estimators",
             "n_folds",

@@ -18,6 +18,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "n_estimators": (1, None),
     "max_depth": (1, 16),
     "max_classes": (2, None),
+    "max_samples": (1, None),
     "seed": (0, 2**31 - 1),
     "n_jobs": (-1, None),
 }

@@ -63,10 +63,11 @@ class Encoded:
 
 def category_values(values: pd.Series) -> pd.Series:
     """Return the values as str objects, with None where they are missing."""
-    texts = [
-        None if missing else _category_text(value)
-        for value, missing in zip(values.astype(object), values.isna(), strict=True)
-    ]
+    missing = values.isna().to_numpy()
+    objects = values.astype(object)
+    if pd.api.types.infer_dtype(objects, skipna=True) == "string":
+        return objects.where(~missing, None)
+    texts = [None if absent else _category_text(value) for value, absent in zip(objects, missing, strict=True)]
     return pd.Series(texts, index=values.index, name=values.name, dtype=object)
 
 

@@ -54,8 +54,11 @@ class Expectation:
             ends = (encoder.quantiles(probabilities, level) for level in (LOWER, UPPER))
             low, high = (end.astype(np.float32) for end in ends)
             return cls(low, high, probabilities[:, -1].astype(np.float32), np.zeros(len(low), np.float32))
-        second, first = np.argsort(probabilities, axis=1)[:, -2:].T
-        rows = np.arange(len(first))
+        rows = np.arange(len(probabilities))
+        first = probabilities.argmax(axis=1)
+        others = probabilities.copy()
+        others[rows, first] = -1
+        second = others.argmax(axis=1)
         shares = (probabilities[rows, position].astype(np.float32) for position in (first, second))
         return cls(first.astype(np.float32), second.astype(np.float32), *shares)
 

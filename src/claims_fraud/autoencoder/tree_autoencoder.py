@@ -86,6 +86,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         In (0, 1].
     max_classes : int, default 48
         Categories of a column that are told apart; rarer ones are pooled.
+    max_samples : int, default 15000
+        Rows that one model learns from, drawn at random from those it may see. All rows are scored, and all shape
+        the encoders and the scales; a few tens of thousands teach a small model what there is to learn.
     seed : int, default 0
         Of the folds, where no groups are given, and of the trees.
     n_jobs : int, default -1
@@ -128,6 +131,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         max_depth: int = 4,
         learning_rate: float = 0.3,
         max_classes: int = 48,
+        max_samples: int = 15_000,
         seed: int = 0,
         n_jobs: int = -1,
     ) -> None:
@@ -138,6 +142,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.max_depth = max_depth
         self.learning_rate = learning_rate
         self.max_classes = max_classes
+        self.max_samples = max_samples
         self.seed = seed
         self.n_jobs = n_jobs
 
@@ -337,9 +342,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return np.delete(inputs, self.features_.index(name), axis=1)
 
     def _fit_column(self, inputs: Matrix, classes: Ints, rows: npt.NDArray[np.bool_]) -> ColumnModel:
-        """Fit a column's model on the chosen rows (a boolean mask)."""
+        """Fit a column's model on the chosen rows (a boolean mask), or as many of them as it may learn from."""
+        places = np.flatnonzero(rows)
+        if len(places) > self.max_samples:
+            places = np.sort(np.random.default_rng(self.seed).choice(places, self.max_samples, replace=False))
         settings = BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
-        return ColumnModel.fit(self.model_type, inputs[rows], classes[rows], settings)
+        return ColumnModel.fit(self.model_type, inputs[places], classes[places], settings)
 
     def _judge_column(self, name: str, classes: Ints, predictions: Predictions) -> tuple[Floats, Expectation]:
         """Return a column's likelihood ratios and expectations from predictions for disjoint sets of rows."""

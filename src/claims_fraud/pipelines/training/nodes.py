@@ -39,7 +39,10 @@ def fit_autoencoder(
         training.model_type,
         context_features=columns.context_features,
         **training.model_dump(
-            include={"n_folds", "n_estimators", "max_depth", "learning_rate", "max_classes", "seed", "n_jobs"}
+            include={
+                *("n_folds", "n_estimators", "max_depth", "learning_rate"),
+                *("max_classes", "max_samples", "seed", "n_jobs"),
+            }
         ),
     )
     groups = claims[columns.id_of(training.folds_by)]
