@@ -63,7 +63,7 @@ class TestByHash:
         owners = [set(part[key]) for part in parts]
         assert sum(map(len, owners)) == len(set().union(*owners))
 
-    @settings(max_examples=30)
+    @settings(max_examples=30, deadline=None)
     @given(size=st.integers(1, 60), seed=st.integers(0, 5))
     def test_split_does_not_depend_on_other_rows(self, size: int, seed: int) -> None:
         every = split_of(claims([0] * 60), split_by="claim", seed=seed)
@@ -79,7 +79,7 @@ class TestByHash:
         assert [len(part) / 4000 for part in parts] == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     days=st.lists(st.integers(0, 9), max_size=30),
     way=st.sampled_from(WAYS),
@@ -96,7 +96,7 @@ def test_every_claim_is_in_exactly_one_split(days: list[int], way: str, validati
     pd.testing.assert_frame_equal(frame, before)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(days=st.lists(st.integers(0, 9), min_size=1, max_size=30))
 def test_by_time_no_train_claim_is_later_than_a_test_claim(days: list[int]) -> None:
     train, validation, test = split_claims(claims(days), COLUMNS, IngestionParameters())
@@ -111,7 +111,7 @@ def test_claims_are_counted_by_day_whatever_their_time() -> None:
     assert claims_by_day(frame, COLUMNS) == {"2025-01-02": 2, "2025-01-01": 1}
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     days=st.lists(st.integers(0, 9), min_size=1, max_size=30),
     cuts=st.lists(st.integers(0, 30), max_size=3),

@@ -20,6 +20,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 # Bins of an input: as many as fit in a byte, so that a column's codes share none before there are more of them.
 MAX_BIN = 254
+NEXT_TO_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class CatBoostBooster:
             thread_count=settings.threads,
             border_count=MAX_BIN,
             boosting_type="Plain",
+            # Trees of one split a level cannot single out a rare code.
+            grow_policy="Depthwise",
             bootstrap_type="No",
             random_strength=0,
             # A job's working directory may be read-only.
@@ -165,5 +168,6 @@ BOOSTERS: dict[ModelType, type[CatBoostBooster] | type[XGBoostBooster]] = {
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    total = importance.sum()
-    return importance / total if total > 0 else importance
+    shares = importance / (importance.sum() or 1.0)
+    # What rounding leaves of nothing is nothing.
+    return np.where(shares > NEXT_TO_NOTHING, shares, 0.0)

@@ -78,13 +78,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         Columns that others are judged by and that never add to the score themselves.
     n_folds : int, default 3
         Folds of cross-fitting, at least 2.
-    n_estimators : int, default 40
+    n_estimators : int, default 20
         Trees a column.
     max_depth : int, default 4
         Depth of a tree, at most 16.
-    learning_rate : float, default 0.3
+    learning_rate : float, default 0.5
         In (0, 1].
-    max_classes : int, default 48
+    max_classes : int, default 24
         Categories of a column that are told apart; rarer ones are pooled.
     max_samples : int, default 15000
         Rows that one model learns from, drawn at random from those it may see. All rows are scored, and all shape
@@ -127,10 +127,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         *,
         context_features: Sequence[str] = (),
         n_folds: int = 3,
-        n_estimators: int = 40,
+        n_estimators: int = 20,
         max_depth: int = 4,
-        learning_rate: float = 0.3,
-        max_classes: int = 48,
+        learning_rate: float = 0.5,
+        max_classes: int = 24,
         max_samples: int = 15_000,
         seed: int = 0,
         n_jobs: int = -1,
