@@ -56,7 +56,7 @@ def test_a_row_gets_the_parts_of_its_larger_measure():
     combined, by_rarity = scale.combine(
         np.array([[6.0, 2.0], [0.5, 0.5], [0.1, 0.1]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
     )
-    contradicting, rare, ordinary = np.log1p(np.exp([np.log(8) - 1, 2.0, np.log(0.2) - 1]))
+    contradicting, rare, ordinary = np.log1p(np.exp([1.25 * (np.log(8) - 1.5), 2.0, 1.25 * (np.log(0.2) - 1.5)]))
     assert combined.tolist() == [
         pytest.approx([contradicting * 0.75, contradicting * 0.25]),
         pytest.approx([rare / 6, rare * 5 / 6]),
