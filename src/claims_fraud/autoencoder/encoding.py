@@ -64,12 +64,11 @@ class Encoded:
 def category_values(values: pd.Series) -> pd.Series:
     """Return the values as str objects, with None where they are missing."""
     objects, missing = values.astype(object), values.isna()
-    texts: Any
+    texts = objects.to_numpy(copy=True)
     # Text needs no look at each value, which takes longer than all else of encoding.
-    if pd.api.types.infer_dtype(objects, skipna=True) == "string":
-        texts = np.where(missing, None, objects)
-    else:
-        texts = [None if absent else _category_text(value) for value, absent in zip(objects, missing, strict=True)]
+    if pd.api.types.infer_dtype(objects, skipna=True) != "string":
+        texts[:] = [None if absent else _category_text(value) for value, absent in zip(objects, missing, strict=True)]
+    texts[missing.to_numpy()] = None
     return pd.Series(texts, index=values.index, name=values.name, dtype=object)
 
 
