@@ -92,7 +92,8 @@ def without_a_column_file(model: Path) -> None:
 
 def with_half_a_json(model: Path) -> None:
     text = (model / "model.json").read_text()
-    (model / "model.json").write_text(text[: len(text) // 2])
+    # After a key: what the parser misses there is the same for every model.
+    (model / "model.json").write_text(text[: text.index('": ', len(text) // 2) + 2])
 
 
 def with_half_a_column(model: Path) -> None:

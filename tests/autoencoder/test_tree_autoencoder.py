@@ -440,7 +440,7 @@ class TestArtefact:
         found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
         assert found == [*(f"model/columns/{number:03d}{suffix}" for number in range(4)), "model/model.json"]
         content = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
-        assert content["format_version"] == 1
+        assert content["format_version"] == 2
         assert content["model_version"] == fitted.model_version_
 
     def test_parameters_may_be_numpy_scalars(self, make_model, claims, tmp_path):
