@@ -148,9 +148,10 @@ class CategoryEncoder:
         log_share = np.append(self._log_share_of_other(), self._log_share_of_other(unseen=True))
         within = np.where(classes == other, log_share[codes], 0.0)
         inputs = np.where(unseen, np.nan, codes).astype(np.float32)
+        shares = self.marginal
         # The most frequent category is a class of its own, or it is missing.
-        mode = np.delete(self.marginal, other).max()
-        return Encoded(inputs, classes, np.log(mode) - np.log(self.marginal)[classes] - within)
+        mode = np.delete(shares, other).max()
+        return Encoded(inputs, classes, np.log(mode / shares)[classes] - within)
 
     def count(self, value: str) -> int:
         """Return how many training rows have the category (0 if unseen)."""

@@ -204,8 +204,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             predictions = cross_fitted(fit, others, marginal, folds)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
             self.models_[name] = fit(np.ones(len(data), dtype=bool))
-        self.score_scale_ = ScoreScale.fit(_stacked(ratios), self._rarities(encoded))
-        self.training_judgement_ = self._combine(ratios, encoded, expectations)
+        surprises = self._surprises(ratios, encoded)
+        self.score_scale_ = ScoreScale.fit(*surprises)
+        self.training_judgement_ = self._combine(*surprises, expectations)
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
         with tempfile.TemporaryDirectory() as scratch:
             self.model_version_ = content_hash(self._content(self._write_columns(Path(scratch))))
@@ -231,7 +232,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         for name, model in self.models_.items():
             predictions = in_batches(model, self._without(name, inputs), self.encoders_[name].marginal)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
-        return self._combine(ratios, encoded, expectations)
+        return self._combine(*self._surprises(ratios, encoded), expectations)
 
     def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """Return the ``top`` reasons of each row as sentences: reason_1, reason_2, …, None where there is none."""
@@ -285,7 +286,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             **{name: _from_json(CategoryEncoder, content["encoders"][name]) for name in model.cat_features_},
             **{name: _from_json(NumberEncoder, content["encoders"][name]) for name in model.num_features_},
         }
-        model.score_scale_ = ScoreScale(**{name: tuple(value) for name, value in content["score_scale"].items()})
+        model.score_scale_ = _from_json(ScoreScale, content["score_scale"])
         model.calibration_ = _from_json(Calibration, content["calibration"])
         model.models_ = {}
         for name in model.scored_features_:
@@ -359,15 +360,18 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             pieces.append((mask, Expectation.of(encoder, probabilities)))
         return ratios, Expectation.together(pieces, len(classes))
 
-    def _rarities(self, encoded: dict[str, Encoded]) -> Floats:
-        """Return the rarity of each value of the scored columns, shape (n, scored columns)."""
-        return _stacked({name: encoded[name].rarity for name in self.scored_features_})
+    def _surprises(self, ratios: dict[str, Floats], encoded: dict[str, Encoded]) -> tuple[Floats, Floats]:
+        """Return likelihood ratios and rarities, each of shape (n, scored columns)."""
+        names = self.scored_features_
+        return (
+            np.column_stack([ratios[name] for name in names]),
+            np.column_stack([encoded[name].rarity for name in names]),
+        )
 
-    def _combine(
-        self, ratios: dict[str, Floats], encoded: dict[str, Encoded], expectations: dict[str, Expectation]
-    ) -> Judgement:
-        parts, by_rarity = self.score_scale_.combine(_stacked(ratios), self._rarities(encoded))
-        errors = pd.DataFrame(parts, columns=list(ratios)).reindex(columns=list(self.features_), fill_value=0.0)
+    def _combine(self, ratios: Floats, rarities: Floats, expectations: dict[str, Expectation]) -> Judgement:
+        parts, by_rarity = self.score_scale_.combine(ratios, rarities)
+        errors = pd.DataFrame(parts, columns=list(self.scored_features_))
+        errors = errors.reindex(columns=list(self.features_), fill_value=0.0)
         return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations)
 
     def _write_columns(self, folder: Path) -> dict[str, Path]:
@@ -402,10 +406,6 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 def _plain(value: Any) -> Any:
     """Return a NumPy scalar as Python's own, which JSON can write."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _stacked(columns: dict[str, Floats]) -> Floats:
-    return np.column_stack(list(columns.values()))
 
 
 def _inputs(encoded: dict[str, Encoded]) -> Matrix:

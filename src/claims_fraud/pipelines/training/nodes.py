@@ -40,8 +40,14 @@ def fit_autoencoder(
         context_features=columns.context_features,
         **training.model_dump(
             include={
-                *("n_folds", "n_estimators", "max_depth", "learning_rate"),
-                *("max_classes", "max_samples", "seed", "n_jobs"),
+                "n_folds",
+                "n_estimators",
+                "max_depth",
+                "learning_rate",
+                "max_classes",
+                "max_samples",
+                "seed",
+                "n_jobs",
             }
         ),
     )
