@@ -19,8 +19,8 @@ from claims_fraud.autoencoder.surprise import floored
 # Rows predicted at a time: bounds memory at some hundred MB.
 BATCH_ROWS = 100_000
 
-# Disjoint sets of rows (boolean masks) and the probabilities predicted for them.
-Predictions = Iterator[tuple[npt.NDArray[np.bool_], Floats]]
+# Some of the rows (a boolean mask) and the probabilities predicted for them; several of them have no row in common.
+Prediction = tuple[npt.NDArray[np.bool_], Floats]
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class ColumnModel:
 
 def cross_fitted(
     fit: Callable[[npt.NDArray[np.bool_]], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints
-) -> Predictions:
+) -> Iterator[Prediction]:
     """Yield the rows of each fold and their probabilities by a model that ``fit`` made of the other folds' rows."""
     for fold in np.unique(folds):
         inside = folds == fold
         yield inside, fit(~inside).predict(inputs[inside], marginal)
 
 
-def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats) -> Predictions:
+def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats) -> Iterator[Prediction]:
     """Yield the rows of each batch and their probabilities by the model."""
     for start in range(0, len(inputs), BATCH_ROWS):
         rows = np.zeros(len(inputs), dtype=bool)

@@ -50,6 +50,11 @@ class Encoded:
         What the models of other columns see.
     classes : int array of shape (n,)
         What this column's model predicts.
+    codes : int array of shape (n,)
+        The finest steps that are told apart: a category's position, a number's place in the grid; the last two are an
+        unseen category (or the largest numbers) and a missing value.
+    alike : int array of shape (n,)
+        By what rows are comparable: the code of a category, the class of a number.
     rarity : array of shape (n,)
         How rare the value is among the training rows, >= 0: of a category, or of a missing value, minus the log of its
         share over that of the most frequent; of a number, the larger of minus the log of its two-sided tail probability
@@ -58,6 +63,8 @@ class Encoded:
 
     inputs: npt.NDArray[np.float32]
     classes: Ints
+    codes: Ints
+    alike: Ints
     rarity: Floats
 
 
@@ -130,6 +137,16 @@ class CategoryEncoder:
         return len(self.kept) + 2
 
     @property
+    def n_codes(self) -> int:
+        """Known categories, unseen, and missing."""
+        return len(self.categories) + 2
+
+    @property
+    def n_alike(self) -> int:
+        """As many as there are codes."""
+        return self.n_codes
+
+    @property
     def marginal(self) -> Floats:
         """Share of each class among the training rows, smoothed; sums to 1."""
         counts = np.asarray(self.counts, dtype=float)
@@ -151,7 +168,8 @@ class CategoryEncoder:
         shares = self.marginal
         # The most frequent category is a class of its own, or it is missing.
         mode = np.delete(shares, other).max()
-        return Encoded(inputs, classes, np.log(mode / shares)[classes] - within)
+        codes = np.where(missing, len(self.categories) + 1, np.where(unseen, len(self.categories), codes))
+        return Encoded(inputs, classes, codes, codes, np.log(mode / shares)[classes] - within)
 
     def count(self, value: str) -> int:
         """Return how many training rows have the category (0 if unseen)."""
@@ -241,6 +259,16 @@ class NumberEncoder:
         return len(self.counts) + 1
 
     @property
+    def n_codes(self) -> int:
+        """Steps of the grid, one beyond it, and missing."""
+        return len(self.grid) + 2
+
+    @property
+    def n_alike(self) -> int:
+        """As many as there are classes."""
+        return self.n_classes
+
+    @property
     def marginal(self) -> Floats:
         """Share of each class among the training rows, smoothed; sums to 1."""
         return _smoothed(np.asarray([*self.counts, self.missing], dtype=float))
@@ -250,10 +278,11 @@ class NumberEncoder:
         numbers = number_values(values)
         missing = np.isnan(numbers)
         classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
-        inputs = np.where(missing, np.nan, np.searchsorted(self.grid, numbers)).astype(np.float32)
+        places = np.searchsorted(self.grid, numbers)
+        inputs = np.where(missing, np.nan, places).astype(np.float32)
         shares = _smoothed(np.asarray([sum(self.counts), self.missing], dtype=float))
         rarity = np.log(shares.max() / shares)[missing.astype(int)] + np.where(missing, 0.0, self._rarity(numbers))
-        return Encoded(inputs, classes, rarity)
+        return Encoded(inputs, classes, np.where(missing, self.n_codes - 1, places), classes, rarity)
 
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
         """Return the ``level`` quantile of the predicted distributions, shape (n,).
@@ -273,6 +302,21 @@ class NumberEncoder:
         quantile = np.minimum(quantile, ends[bin_of])
         whole = all(bound.is_integer() for bound in (*self.starts, *self.ends))
         return np.round(quantile) if whole else quantile
+
+    def cumulated(self, probabilities: Floats, numbers: Floats) -> tuple[Floats, Floats]:
+        """Return how much of the predicted distributions lies below the numbers, without and with them, each (n,).
+
+        The two differ where a bin is a single value. Rows without a number are of no meaning.
+        """
+        bins = probabilities[:, :-1]
+        upper = np.cumsum(bins, axis=1)
+        rows, bin_of = np.arange(len(bins)), np.searchsorted(self.edges, np.nan_to_num(numbers))
+        starts, widths = np.asarray(self.starts), np.subtract(self.ends, self.starts)
+        single = widths[bin_of] == 0
+        inside = np.clip((numbers - starts[bin_of]) / np.where(single, 1, widths[bin_of]), 0, 1)
+        share, below = bins[rows, bin_of], upper[rows, bin_of] - bins[rows, bin_of]
+        without, including = (below + share * np.where(single, end, inside) for end in (0, 1))
+        return without / upper[:, -1], including / upper[:, -1]
 
     def _rarity(self, numbers: Floats) -> Floats:
         """Return how rare numbers are, shape (n,), by rank and by distance; of no meaning where missing."""

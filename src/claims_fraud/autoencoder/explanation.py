@@ -6,6 +6,7 @@ Not for scores: it is given the parts and the expectations that the scores were 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,19 +19,32 @@ from claims_fraud.autoencoder.encoding import (
     CategoryEncoder,
     Encoder,
     Floats,
+    Ints,
     NumberEncoder,
     category_values,
     number_values,
 )
+from claims_fraud.autoencoder.support import ENOUGH, Occurrences, Support
 
-# Ends of the interval that a number is expected in.
-LOWER, UPPER = 0.1, 0.9
+# Share of the numbers that lie within the interval in which they are expected.
+EXPECTED_SHARE = 0.8
 # From here on a number is written without decimals.
 WITHOUT_DECIMALS = 100
 # A second category is named if the first leaves it at least this probability.
 WORTH_NAMING = 0.1
 MORE_LIKELY_THAN_NOT = 0.5
 MISSING = "missing"
+# How a value differs from what was expected, and how its like are counted in a sentence.
+ABOVE, BELOW, WITHIN, PRESENT, OTHER = "above", "below", "within", "present", "other"
+COUNTED = {
+    ABOVE: "about as high in",
+    BELOW: "about as low in",
+    WITHIN: "about the same in",
+    PRESENT: "a value in",
+    MISSING: "missing in",
+    OTHER: "seen in",
+}
+NONE_ALIKE = "no comparable claim"
 
 
 @dataclass(frozen=True)
@@ -48,10 +62,10 @@ class Expectation:
     high_share: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, encoder: Encoder, probabilities: Floats) -> Self:
-        """Summarise predicted probabilities of shape (n, k)."""
+    def of(cls, encoder: Encoder, probabilities: Floats, levels: tuple[float, float]) -> Self:
+        """Summarise predicted probabilities of shape (n, k); ``levels`` are the quantiles that end the interval."""
         if isinstance(encoder, NumberEncoder):
-            ends = (encoder.quantiles(probabilities, level) for level in (LOWER, UPPER))
+            ends = (encoder.quantiles(probabilities, level) for level in levels)
             low, high = (end.astype(np.float32) for end in ends)
             return cls(low, high, probabilities[:, -1].astype(np.float32), np.zeros(len(low), np.float32))
         rows = np.arange(len(probabilities))
@@ -61,6 +75,10 @@ class Expectation:
         second = others.argmax(axis=1)
         shares = (probabilities[rows, position].astype(np.float32) for position in (first, second))
         return cls(first.astype(np.float32), second.astype(np.float32), *shares)
+
+    def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> Self:
+        """Return the expectations of the chosen rows."""
+        return type(self)(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @classmethod
     def together(cls, pieces: list[tuple[npt.NDArray[np.bool_], Self]], rows: int) -> Self:
@@ -72,55 +90,113 @@ class Expectation:
         return cls(**arrays)
 
 
-def reason_sentences(  # noqa: PLR0913
-    values: pd.Series,
-    encoder: Encoder,
-    expected: Expectation,
-    by_rarity: npt.NDArray[np.bool_],
-    *,
-    given: list[str],
-    rows: npt.NDArray[np.integer[Any]],
-) -> list[str]:
-    """Return a sentence for each of the chosen rows on why this column's value is suspicious.
+def interval_levels(
+    values: pd.Series, encoder: Encoder, predictions: Iterable[tuple[npt.NDArray[np.bool_], Floats]]
+) -> tuple[float, float]:
+    """Return the quantiles of predicted distributions between which 80 % of a column's numbers lie.
+
+    Predictions are distributions over bins, within which numbers are not spread evenly, and no model is quite right:
+    between its 10th and 90th percentile lies another share. So the levels are read off where the numbers fell in the
+    distributions predicted for them by models that did not see them (the probability integral transform). Where a
+    column has few different values, more than 80 % may lie within, as few more as possible.
 
     Parameters
     ----------
     values : Series of shape (n,)
-        The column as it came.
+        The column of the training rows.
     encoder : CategoryEncoder or NumberEncoder
-        The column's encoder.
-    expected : Expectation
-        Of the same n rows.
-    by_rarity : bool array of shape (n,)
-        Whether the row is judged by rarity rather than against its other columns.
-    given : list of str
-        What the expectation rests on, for each of the chosen rows; see `given_texts`.
-    rows : int array
-        Positions of the rows to speak of.
+        The column's encoder; a category has no interval.
+    predictions : iterable of (bool array of shape (n,), array of shape (rows, k))
+        Disjoint rows and what was predicted for them.
     """
-    chosen = values.iloc[rows]
-    if isinstance(encoder, NumberEncoder):
-        expectations = _expected_numbers(expected, rows)
-        rare = [_rare_number(number, encoder) for number in number_values(chosen)]
-    else:
-        expectations = _expected_categories(encoder, expected, rows)
-        rare = [_rare_category(text, encoder) for text in category_values(chosen)]
-    return [
-        f"{values.name} {value}; {seldom if rarely else f'{usual}{context}'}"
-        for value, usual, seldom, rarely, context in zip(
-            _stated(chosen, encoder), expectations, rare, by_rarity[rows], given, strict=True
+    tails = (1 - EXPECTED_SHARE) / 2, (1 + EXPECTED_SHARE) / 2
+    if isinstance(encoder, CategoryEncoder):
+        return tails
+    numbers = number_values(values)
+    below, up_to = np.full(len(numbers), np.nan), np.full(len(numbers), np.nan)
+    for rows, probabilities in predictions:
+        below[rows], up_to[rows] = encoder.cumulated(probabilities, numbers[rows])
+    known = ~np.isnan(numbers)
+    if not known.any():
+        return tails
+    low, high = np.quantile(up_to[known], tails[0]), np.quantile(below[known], tails[1])
+    return min(float(low), 0.5), max(float(high), 0.5)
+
+
+def explained(  # noqa: PLR0913
+    name: str,
+    rows: pd.DataFrame,
+    encoders: Mapping[str, Encoder],
+    expected: Expectation,
+    support: Support,
+    *,
+    by_rarity: npt.NDArray[np.bool_],
+    counted: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    """Return what there is to say of a column's values in n rows.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    rows : DataFrame of shape (n, ...)
+        As they came.
+    encoders : mapping of str to encoder
+        Of all columns.
+    expected : Expectation
+        Of the column, in these rows.
+    support : Support
+        Of the column.
+    by_rarity : bool array of shape (n,)
+        Whether a row is judged by rarity rather than against its other columns.
+    counted : bool array of shape (n,)
+        Whether a row is among those that ``support`` counts; no row supports itself.
+
+    Returns
+    -------
+    DataFrame of shape (n, 10)
+        ``value, expected, expected_low, expected_high, direction, judged_from, comparable, such, low_support,
+        sentence``: see `ClaimsTreeAutoencoder.explain`.
+    """
+    values, encoder = rows[name], encoders[name]
+    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
+    directions = _directions(values, encoder, expected)
+    found = _occurrences(rows, encoders, support, _such(values, directions, encoder))
+    comparable, such = found.comparable - counted, np.maximum(found.such - counted, 0)
+    numeric = isinstance(encoder, NumberEncoder)
+    table = pd.DataFrame(
+        {
+            "value": stated(values, encoder),
+            "expected": _expected(encoder, expected),
+            "expected_low": expected.low if numeric else np.nan,
+            "expected_high": expected.high if numeric else np.nan,
+            "direction": directions,
+            "judged_from": [" and ".join(texts) for texts in zip(*given, strict=True)] if given else "",
+            "comparable": comparable,
+            "such": such,
+            "low_support": comparable < ENOUGH,
+        },
+        index=range(len(rows)),
+    )
+    first = given[0] if given else [""] * len(rows)
+    which = [
+        "claims" if not given else "such claims" if agreeing == len(given) else f"claims with {text}"
+        for agreeing, text in zip(found.agreeing, first, strict=True)
+    ]
+    sentences = [
+        f"{name} {row.value}; {seldom if rarely else _against_the_rest(row, claims)}"
+        for row, seldom, rarely, claims in zip(
+            table.itertuples(), _rarity(values, encoder), by_rarity, which, strict=True
         )
     ]
+    return table.assign(sentence=pd.Series(sentences, dtype=object))
 
 
-def given_texts(
-    frame: pd.DataFrame, names: list[str], encoders: dict[str, Encoder], rows: npt.NDArray[np.integer[Any]]
-) -> list[str]:
-    """Return `` given a 1 and b x`` for the chosen rows; empty if there is nothing to name."""
-    if not names:
-        return [""] * len(rows)
-    columns = [[f"{name} {text}" for text in _stated(frame[name].iloc[rows], encoders[name])] for name in names]
-    return [" given " + " and ".join(values) for values in zip(*columns, strict=True)]
+def stated(values: pd.Series, encoder: Encoder) -> list[str]:
+    """Return what to call each value in a sentence."""
+    if isinstance(encoder, NumberEncoder):
+        return [MISSING if np.isnan(number) else number_text(number) for number in number_values(values)]
+    return [MISSING if text is None else text for text in category_values(values)]
 
 
 def number_text(number: float) -> str:
@@ -128,35 +204,68 @@ def number_text(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number == round(number) else f"{number:.4g}"
 
 
-def _stated(values: pd.Series, encoder: Encoder) -> list[str]:
-    if isinstance(encoder, NumberEncoder):
-        return [MISSING if np.isnan(number) else number_text(number) for number in number_values(values)]
-    return [MISSING if text is None else text for text in category_values(values)]
-
-
 def _interval(low: float, high: float) -> str:
     ends = number_text(low), number_text(high)
     return ends[0] if ends[0] == ends[1] else "–".join(ends)
 
 
-def _expected_numbers(expected: Expectation, rows: npt.NDArray[np.integer[Any]]) -> list[str]:
-    columns = (expected.low, expected.high, expected.low_share)
+def _against_the_rest(row: Any, claims: str) -> str:
+    """Return what was expected, given what, and how many comparable claims have the like."""
+    given = f" given {row.judged_from}" if row.judged_from else ""
+    support = f"{COUNTED[row.direction]} {row.such:,} of {row.comparable:,} {claims}" if row.comparable else NONE_ALIKE
+    doubt = ", too few to tell" if row.low_support and row.comparable else ""
+    return f"{row.expected} expected{given}; {support}{doubt}"
+
+
+def _directions(values: pd.Series, encoder: Encoder, expected: Expectation) -> npt.NDArray[np.object_]:
+    """Return how each value differs from what was expected; see `ClaimsTreeAutoencoder.explain`."""
+    if isinstance(encoder, CategoryEncoder):
+        return np.where(category_values(values).isna(), MISSING, OTHER).astype(object)
+    # As exact as the interval is kept.
+    numbers = number_values(values).astype(np.float32)
+    unexpected = expected.low_share > MORE_LIKELY_THAN_NOT
+    cases = [np.isnan(numbers), unexpected, numbers > expected.high, numbers < expected.low]
+    return np.select(cases, [MISSING, PRESENT, ABOVE, BELOW], default=WITHIN).astype(object)
+
+
+def _such(values: pd.Series, directions: npt.NDArray[np.object_], encoder: Encoder) -> tuple[Ints, Ints]:
+    """Return the lowest and the highest code of what counts as such a value."""
+    codes, missing = encoder.encode(values).codes, encoder.n_codes - 1
+    lowest = np.where(np.isin(directions, (BELOW, PRESENT)), 0, codes)
+    highest = np.where(np.isin(directions, (ABOVE, PRESENT)), missing - 1, codes)
+    return lowest, highest
+
+
+def _occurrences(
+    rows: pd.DataFrame, encoders: Mapping[str, Encoder], support: Support, such: tuple[Ints, Ints]
+) -> Occurrences:
+    alike = [encoders[name].encode(rows[name]).alike for name in support.given]
+    return support.occurrences(alike, *such)
+
+
+def _expected(encoder: Encoder, expected: Expectation) -> list[str]:
+    if isinstance(encoder, CategoryEncoder):
+        return _expected_categories(encoder, expected)
     return [
-        f"no value ({missing:.0%}) expected" if missing > MORE_LIKELY_THAN_NOT else f"{_interval(low, high)} expected"
-        for low, high, missing in zip(*(column[rows] for column in columns), strict=True)
+        f"no value ({missing:.0%})" if missing > MORE_LIKELY_THAN_NOT else _interval(low, high)
+        for low, high, missing in zip(expected.low, expected.high, expected.low_share, strict=True)
     ]
 
 
-def _expected_categories(
-    encoder: CategoryEncoder, expected: Expectation, rows: npt.NDArray[np.integer[Any]]
-) -> list[str]:
+def _expected_categories(encoder: CategoryEncoder, expected: Expectation) -> list[str]:
     names = encoder.class_names()
-    sentences = []
+    texts = []
     columns = (expected.low, expected.low_share, expected.high, expected.high_share)
-    for first, share, second, second_share in zip(*(column[rows] for column in columns), strict=True):
+    for first, share, second, second_share in zip(*columns, strict=True):
         also = f" or {names[int(second)]} ({second_share:.0%})" if second_share >= WORTH_NAMING else ""
-        sentences.append(f"{names[int(first)]} ({share:.0%}){also} expected")
-    return sentences
+        texts.append(f"{names[int(first)]} ({share:.0%}){also}")
+    return texts
+
+
+def _rarity(values: pd.Series, encoder: Encoder) -> list[str]:
+    if isinstance(encoder, CategoryEncoder):
+        return [_rare_category(text, encoder) for text in category_values(values)]
+    return [_rare_number(number, encoder) for number in number_values(values)]
 
 
 def _rare_category(text: str | None, encoder: CategoryEncoder) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from sklearn.utils.validation import check_is_fitted
 from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.checks import check_columns, check_context, check_parameters
-from claims_fraud.autoencoder.column_model import ColumnModel, Predictions, cross_fitted, in_batches
+from claims_fraud.autoencoder.column_model import ColumnModel, Prediction, cross_fitted, in_batches
 from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, Ints, NumberEncoder
-from claims_fraud.autoencoder.explanation import Expectation, given_texts, reason_sentences
+from claims_fraud.autoencoder.explanation import Expectation, explained, interval_levels
 from claims_fraud.autoencoder.folds import fold_numbers
 from claims_fraud.autoencoder.persistence import (
     COLUMN_FOLDER,
@@ -35,11 +35,13 @@ from claims_fraud.autoencoder.persistence import (
     unpack,
     write_model,
 )
+from claims_fraud.autoencoder.support import Support
 from claims_fraud.autoencoder.surprise import ScoreScale, likelihood_ratio
 
 logger = logging.getLogger(__name__)
 
-REASONS_GIVEN = 2
+# Columns that a reason names as what it was judged from.
+MOST_GIVEN = 2
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ class Judgement:
         Rows judged by how rare their values are, rather than by how they contradict each other.
     expectations : dict of str to Expectation
         What was expected of each scored column.
+    counted : bool array of shape (n,)
+        Rows that are among the comparable ones which reasons count.
     """
 
     scores: Floats
     parts: pd.DataFrame
     by_rarity: npt.NDArray[np.bool_]
     expectations: dict[str, Expectation]
+    counted: npt.NDArray[np.bool_]
 
 
 class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
@@ -196,17 +201,23 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         encoded = self._encode(data)
         inputs = _inputs(encoded)
         self.models_: dict[str, ColumnModel] = {}
+        self.supports_: dict[str, Support] = {}
+        self.interval_levels_: dict[str, tuple[float, float]] = {}
         ratios, expectations = {}, {}
+        everything = np.ones(len(data), dtype=bool)
+        counted = self._sample(everything)
         for number, name in enumerate(self.scored_features_, start=1):
             logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
             others, marginal = self._without(name, inputs), self.encoders_[name].marginal
             fit = partial(self._fit_column, others, encoded[name].classes)
-            predictions = cross_fitted(fit, others, marginal, folds)
+            predictions = list(cross_fitted(fit, others, marginal, folds))
+            self.interval_levels_[name] = interval_levels(data[name], self.encoders_[name], predictions)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
-            self.models_[name] = fit(np.ones(len(data), dtype=bool))
+            self.models_[name] = fit(everything)
+            self.supports_[name] = self._support(name, encoded, counted)
         surprises = self._surprises(ratios, encoded)
         self.score_scale_ = ScoreScale.fit(*surprises)
-        self.training_judgement_ = self._combine(*surprises, expectations)
+        self.training_judgement_ = self._combine(*surprises, expectations, np.isin(np.arange(len(data)), counted))
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
         with tempfile.TemporaryDirectory() as scratch:
             self.model_version_ = content_hash(self._content(self._write_columns(Path(scratch))))
@@ -232,33 +243,65 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         for name, model in self.models_.items():
             predictions = in_batches(model, self._without(name, inputs), self.encoders_[name].marginal)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
-        return self._combine(*self._surprises(ratios, encoded), expectations)
+        return self._combine(*self._surprises(ratios, encoded), expectations, np.zeros(len(new_data), dtype=bool))
 
-    def explain(self, new_data: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-        """Return the ``top`` reasons of each row as sentences: reason_1, reason_2, …, None where there is none."""
-        return self.reasons(new_data, self.judge(new_data), top)
+    def explain(self, new_data: pd.DataFrame, top: int | None = 3) -> pd.DataFrame:
+        """Return what makes up each row's score, a row a claim and column, the largest part first.
+
+        Parameters
+        ----------
+        new_data : DataFrame of shape (n, ...)
+            Rows that `fit` did not see.
+        top : int, optional
+            Columns a row, of those that are scored; None for all of them.
+
+        Returns
+        -------
+        DataFrame
+            In the order of ``new_data``, with
+
+            - ``row``: the row's label in ``new_data``, and ``place``: 1 for its largest part;
+            - ``column``, and ``value``: what the row has there, in words;
+            - ``expected``: the interval or the likeliest categories with their probabilities, and for numbers
+              ``expected_low, expected_high``: the ends of the 80 % interval;
+            - ``surprise``: what the column adds to the score, >= 0; over all columns they sum to it;
+            - ``direction``: ``above``, ``below`` or ``within`` the interval, ``present`` where no value was expected,
+              ``missing``, or ``other`` for a category;
+            - ``judged_from``: the columns, at most two, that the column's model leans on most, with the row's values;
+            - ``comparable``: how many of the rows learned from agree in these, or in the first of them where both
+              leave fewer than 30; ``such``: how many of those have such a value, for a number one about as far off;
+              ``low_support``: whether fewer than 30 are comparable;
+            - ``sentence``: all that in words, or, for a row that is judged by rarity, how rare the value is.
+        """
+        judgement = self.judge(new_data)
+        names = list(judgement.expectations)
+        places, largest = _largest(judgement.parts[names].to_numpy(), len(names) if top is None else top)
+        pieces = []
+        for position, name in enumerate(names):
+            rows, place = np.nonzero(places == position)
+            piece = self._explained(name, new_data, judgement, rows)
+            piece.insert(2, "surprise", largest[rows, place])
+            piece.insert(0, "column", name)
+            pieces.append(piece.assign(position=rows, place=place + 1))
+        explanations = pd.concat(pieces).sort_values(["position", "place"], ignore_index=True)
+        explanations.insert(0, "place", explanations.pop("place"))
+        explanations.insert(0, "row", new_data.index[explanations.pop("position")])
+        return explanations
 
     def reasons(self, data: pd.DataFrame, judgement: Judgement, top: int = 3) -> pd.DataFrame:
-        """Return the ``top`` reasons of rows that `judge` or `fit` judged; see `explain`."""
-        names, given = list(judgement.expectations), self.given_
+        """Return the reasons of rows that `judge` or `fit` judged: reason_1, reason_2, …, None where there is none.
+
+        They are the sentences of `explain`, of the ``top`` parts that are no less than an equal share of the score.
+        """
+        names = list(judgement.expectations)
         parts = judgement.parts[names].to_numpy()
-        # Stable, so that equal parts come in the order of the columns.
-        order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
-        largest = np.take_along_axis(parts, order, axis=1)
+        places, largest = _largest(parts, top)
         # A column that adds less than its equal share is as it should be, and no reason.
         stands_out = (largest > 0) & (largest >= parts.mean(axis=1, keepdims=True))
         sentences = np.full((len(data), top), None, dtype=object)
         for position, name in enumerate(names):
-            rows, places = np.nonzero((order == position) & stands_out)
-            context = given_texts(data, given[name], self.encoders_, rows)
-            sentences[rows, places] = reason_sentences(
-                data[name],
-                self.encoders_[name],
-                judgement.expectations[name],
-                judgement.by_rarity,
-                given=context,
-                rows=rows,
-            )
+            rows, place = np.nonzero((places == position) & stands_out)
+            sentences[rows, place] = self._explained(name, data, judgement, rows)["sentence"]
         reasons = [f"reason_{number}" for number in range(1, top + 1)]
         return pd.DataFrame(sentences, columns=reasons, index=data.index, dtype=object)
 
@@ -288,12 +331,14 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         }
         model.score_scale_ = _from_json(ScoreScale, content["score_scale"])
         model.calibration_ = _from_json(Calibration, content["calibration"])
-        model.models_ = {}
+        model.models_, model.supports_, model.interval_levels_ = {}, {}, {}
         for name in model.scored_features_:
             column = content["columns"][name]
             path = Path(folder) / column["file"] if column["file"] else None
             booster = BOOSTERS[model.model_type].load(path, n_jobs) if path else None
             model.models_[name] = ColumnModel(booster, np.asarray(column["observed"]))
+            model.supports_[name] = _from_json(Support, column["support"])
+            model.interval_levels_[name] = tuple(column["interval_levels"])
         model.model_version_ = content["model_version"]
         return model
 
@@ -325,17 +370,6 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Columns that add to the score."""
         return tuple(name for name in self.features_ if name not in self.context_features)
 
-    @property
-    def given_(self) -> dict[str, list[str]]:
-        """For each scored column, the columns that its model leans on most."""
-        given = {}
-        for name, model in self.models_.items():
-            others = [other for other in self.features_ if other != name]
-            weights = model.booster.importance() if model.booster else np.zeros(len(others))
-            order = np.argsort(-weights, kind="stable")[:REASONS_GIVEN]
-            given[name] = [others[position] for position in order if weights[position] > 0]
-        return given
-
     def _encode(self, data: pd.DataFrame) -> dict[str, Encoded]:
         return {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
 
@@ -344,20 +378,47 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 
     def _fit_column(self, inputs: Matrix, classes: Ints, rows: npt.NDArray[np.bool_]) -> ColumnModel:
         """Fit a column's model on the chosen rows (a boolean mask), or as many of them as it may learn from."""
-        places = np.flatnonzero(rows)
-        if len(places) > self.max_samples:
-            places = np.sort(np.random.default_rng(self.seed).choice(places, self.max_samples, replace=False))
+        places = self._sample(rows)
         settings = BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs)
         return ColumnModel.fit(self.model_type, inputs[places], classes[places], settings)
 
-    def _judge_column(self, name: str, classes: Ints, predictions: Predictions) -> tuple[Floats, Expectation]:
+    def _sample(self, rows: npt.NDArray[np.bool_]) -> Ints:
+        """Return the positions of the chosen rows, or of as many as a model may learn from."""
+        places = np.flatnonzero(rows)
+        if len(places) > self.max_samples:
+            places = np.sort(np.random.default_rng(self.seed).choice(places, self.max_samples, replace=False))
+        return places
+
+    def _support(self, name: str, encoded: dict[str, Encoded], rows: Ints) -> Support:
+        """Count the column's values in the rows, by the columns that its model leans on most."""
+        others = [other for other in self.features_ if other != name]
+        booster = self.models_[name].booster
+        weights = booster.importance() if booster else np.zeros(len(others))
+        leading = np.argsort(-weights, kind="stable")[:MOST_GIVEN]
+        given = [others[position] for position in leading if weights[position] > 0]
+        codes = [*(encoded[other].alike[rows] for other in given), encoded[name].codes[rows]]
+        sizes = [*(self.encoders_[other].n_alike for other in given), self.encoders_[name].n_codes]
+        return Support.fit(given, codes, sizes)
+
+    def _explained(self, name: str, data: pd.DataFrame, judgement: Judgement, rows: Ints) -> pd.DataFrame:
+        return explained(
+            name,
+            data.iloc[rows],
+            self.encoders_,
+            judgement.expectations[name].of_rows(rows),
+            self.supports_[name],
+            by_rarity=judgement.by_rarity[rows],
+            counted=judgement.counted[rows],
+        )
+
+    def _judge_column(self, name: str, classes: Ints, predictions: Iterable[Prediction]) -> tuple[Floats, Expectation]:
         """Return a column's likelihood ratios and expectations from predictions for disjoint sets of rows."""
         encoder = self.encoders_[name]
         ratios = np.zeros(len(classes))
         pieces = []
         for mask, probabilities in predictions:
             ratios[mask] = likelihood_ratio(probabilities, classes[mask], encoder.marginal)
-            pieces.append((mask, Expectation.of(encoder, probabilities)))
+            pieces.append((mask, Expectation.of(encoder, probabilities, self.interval_levels_[name])))
         return ratios, Expectation.together(pieces, len(classes))
 
     def _surprises(self, ratios: dict[str, Floats], encoded: dict[str, Encoded]) -> tuple[Floats, Floats]:
@@ -368,11 +429,17 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             np.column_stack([encoded[name].rarity for name in names]),
         )
 
-    def _combine(self, ratios: Floats, rarities: Floats, expectations: dict[str, Expectation]) -> Judgement:
+    def _combine(
+        self,
+        ratios: Floats,
+        rarities: Floats,
+        expectations: dict[str, Expectation],
+        counted: npt.NDArray[np.bool_],
+    ) -> Judgement:
         parts, by_rarity = self.score_scale_.combine(ratios, rarities)
         errors = pd.DataFrame(parts, columns=list(self.scored_features_))
         errors = errors.reindex(columns=list(self.features_), fill_value=0.0)
-        return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations)
+        return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations, counted)
 
     def _write_columns(self, folder: Path) -> dict[str, Path]:
         """Write the columns' boosters into the folder; return their names in the artefact and where they are."""
@@ -396,7 +463,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             "score_scale": asdict(self.score_scale_),
             "calibration": asdict(self.calibration_),
             "columns": {
-                name: {"file": names.get(number), "observed": model.observed.tolist()}
+                name: {
+                    "file": names.get(number),
+                    "observed": model.observed.tolist(),
+                    "support": asdict(self.supports_[name]),
+                    "interval_levels": self.interval_levels_[name],
+                }
                 for number, (name, model) in enumerate(self.models_.items())
             },
             "files": {name: file_hash(path) for name, path in files.items()},
@@ -406,6 +478,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 def _plain(value: Any) -> Any:
     """Return a NumPy scalar as Python's own, which JSON can write."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _largest(parts: Floats, top: int) -> tuple[Ints, Floats]:
+    """Return the columns of each row's largest parts, and these parts, both of shape (n, top), in descending order."""
+    # Stable, so that equal parts come in the order of the columns.
+    places = np.argsort(-parts, axis=1, kind="stable")[:, :top]
+    return places, np.take_along_axis(parts, places, axis=1)
 
 
 def _inputs(encoded: dict[str, Encoded]) -> Matrix:
