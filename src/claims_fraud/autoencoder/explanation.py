@@ -24,7 +24,7 @@ from claims_fraud.autoencoder.encoding import (
     category_values,
     number_values,
 )
-from claims_fraud.autoencoder.support import ENOUGH, Occurrences, Support
+from claims_fraud.autoencoder.support import ENOUGH, Support
 
 # Share of the numbers that lie within the interval in which they are expected.
 EXPECTED_SHARE = 0.8
@@ -75,6 +75,15 @@ class Expectation:
         second = others.argmax(axis=1)
         shares = (probabilities[rows, position].astype(np.float32) for position in (first, second))
         return cls(first.astype(np.float32), second.astype(np.float32), *shares)
+
+    @classmethod
+    def at_large(cls, encoder: Encoder, rows: int) -> Self:
+        """Return what is usual, whatever the other columns say: the range of 99 % of the numbers, or the categories."""
+        if isinstance(encoder, NumberEncoder):
+            fields = (*_usual_range(encoder), float(encoder.marginal[-1]), 0.0)
+            return cls(*(np.full(rows, field, np.float32) for field in fields))
+        tail = (1 - EXPECTED_SHARE) / 2
+        return cls.of(encoder, np.tile(encoder.marginal, (rows, 1)), (tail, 1 - tail))
 
     def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> Self:
         """Return the expectations of the chosen rows."""
@@ -158,38 +167,12 @@ def explained(  # noqa: PLR0913
         ``value, expected, expected_low, expected_high, direction, judged_from, comparable, such, low_support,
         sentence``: see `ClaimsTreeAutoencoder.explain`.
     """
-    values, encoder = rows[name], encoders[name]
-    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
-    directions = _directions(values, encoder, expected)
-    found = _occurrences(rows, encoders, support, _such(values, directions, encoder))
-    comparable, such = found.comparable - counted, np.maximum(found.such - counted, 0)
-    numeric = isinstance(encoder, NumberEncoder)
-    table = pd.DataFrame(
-        {
-            "value": stated(values, encoder),
-            "expected": _expected(encoder, expected),
-            "expected_low": expected.low if numeric else np.nan,
-            "expected_high": expected.high if numeric else np.nan,
-            "direction": directions,
-            "judged_from": [" and ".join(texts) for texts in zip(*given, strict=True)] if given else "",
-            "comparable": comparable,
-            "such": such,
-            "low_support": comparable < ENOUGH,
-        },
-        index=range(len(rows)),
-    )
-    first = given[0] if given else [""] * len(rows)
-    which = [
-        "claims" if not given else "such claims" if agreeing == len(given) else f"claims with {text}"
-        for agreeing, text in zip(found.agreeing, first, strict=True)
-    ]
-    sentences = [
-        f"{name} {row.value}; {seldom if rarely else _against_the_rest(row, claims)}"
-        for row, seldom, rarely, claims in zip(
-            table.itertuples(), _rarity(values, encoder), by_rarity, which, strict=True
-        )
-    ]
-    return table.assign(sentence=pd.Series(sentences, dtype=object))
+    pieces = []
+    for chosen, say in ((~by_rarity, _contradictions), (by_rarity, _rarities)):
+        places = np.flatnonzero(chosen)
+        piece = say(name, rows.iloc[places], encoders, expected.of_rows(places), support, counted[places])
+        pieces.append(piece.set_axis(places))
+    return pd.concat(pieces).sort_index()
 
 
 def stated(values: pd.Series, encoder: Encoder) -> list[str]:
@@ -209,12 +192,85 @@ def _interval(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else "–".join(ends)
 
 
-def _against_the_rest(row: Any, claims: str) -> str:
-    """Return what was expected, given what, and how many comparable claims have the like."""
+def _contradictions(  # noqa: PLR0913, PLR0917
+    name: str,
+    rows: pd.DataFrame,
+    encoders: Mapping[str, Encoder],
+    expected: Expectation,
+    support: Support,
+    counted: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    """Return what `explained` does, of rows that are judged against their other columns."""
+    values, encoder = rows[name], encoders[name]
+    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
+    directions = _directions(values, encoder, expected)
+    alike = [encoders[other].encode(rows[other]).alike for other in support.given]
+    found = support.occurrences(alike, *_such(values, directions, encoder))
+    numeric = isinstance(encoder, NumberEncoder)
+    table = _table(
+        value=stated(values, encoder),
+        expected=_expected(encoder, expected),
+        expected_low=expected.low if numeric else np.nan,
+        expected_high=expected.high if numeric else np.nan,
+        direction=directions,
+        judged_from=[" and ".join(texts) for texts in zip(*given, strict=True)] if given else "",
+        comparable=found.comparable - counted,
+        such=np.maximum(found.such - counted, 0),
+    )
+    first = given[0] if given else [""] * len(rows)
+    which = [
+        "claims" if not given else "such claims" if agreeing == len(given) else f"claims with {text}"
+        for agreeing, text in zip(found.agreeing, first, strict=True)
+    ]
+    sentences = [f"{name} {_contradiction(row, claims)}" for row, claims in zip(table.itertuples(), which, strict=True)]
+    return table.assign(sentence=sentences)
+
+
+def _rarities(  # noqa: PLR0913, PLR0917
+    name: str,
+    rows: pd.DataFrame,
+    encoders: Mapping[str, Encoder],
+    expected: Expectation,
+    support: Support,
+    counted: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    """Return what `explained` does, of rows that are judged by how rare their values are, whatever the rest says."""
+    values, encoder = rows[name], encoders[name]
+    usual = Expectation.at_large(encoder, len(rows))
+    directions = _directions(values, encoder, usual)
+    if isinstance(encoder, NumberEncoder):
+        rare = [_rare_number(number, encoder) for number in number_values(values)]
+        low, high = usual.low, usual.high
+        beyond = np.where(number_values(values) > encoder.center, ABOVE, BELOW)
+        directions = np.where(directions == WITHIN, beyond, directions)
+    else:
+        rare = [_rare_category(text, encoder) for text in category_values(values)]
+        low = high = np.full(len(rows), np.nan, np.float32)
+    found = support.occurrences([], *_such(values, directions, encoder))
+    table = _table(
+        value=stated(values, encoder),
+        expected=_expected(encoder, usual),
+        expected_low=low,
+        expected_high=high,
+        direction=directions,
+        judged_from="",
+        comparable=found.comparable - counted,
+        such=np.maximum(found.such - counted, 0),
+    )
+    return table.assign(sentence=[f"{name} {v}; {text}" for v, text in zip(table["value"], rare, strict=True)])
+
+
+def _table(**columns: Any) -> pd.DataFrame:
+    table = pd.DataFrame(columns, index=range(len(columns["value"])))
+    return table.assign(low_support=table["comparable"] < ENOUGH)
+
+
+def _contradiction(row: Any, claims: str) -> str:
+    """Return what a claim has, what was expected, given what, and how many comparable claims have the like."""
     given = f" given {row.judged_from}" if row.judged_from else ""
     support = f"{COUNTED[row.direction]} {row.such:,} of {row.comparable:,} {claims}" if row.comparable else NONE_ALIKE
     doubt = ", too few to tell" if row.low_support and row.comparable else ""
-    return f"{row.expected} expected{given}; {support}{doubt}"
+    return f"{row.value}; {row.expected} expected{given}; {support}{doubt}"
 
 
 def _directions(values: pd.Series, encoder: Encoder, expected: Expectation) -> npt.NDArray[np.object_]:
@@ -236,13 +292,6 @@ def _such(values: pd.Series, directions: npt.NDArray[np.object_], encoder: Encod
     return lowest, highest
 
 
-def _occurrences(
-    rows: pd.DataFrame, encoders: Mapping[str, Encoder], support: Support, such: tuple[Ints, Ints]
-) -> Occurrences:
-    alike = [encoders[name].encode(rows[name]).alike for name in support.given]
-    return support.occurrences(alike, *such)
-
-
 def _expected(encoder: Encoder, expected: Expectation) -> list[str]:
     if isinstance(encoder, CategoryEncoder):
         return _expected_categories(encoder, expected)
@@ -262,25 +311,25 @@ def _expected_categories(encoder: CategoryEncoder, expected: Expectation) -> lis
     return texts
 
 
-def _rarity(values: pd.Series, encoder: Encoder) -> list[str]:
-    if isinstance(encoder, CategoryEncoder):
-        return [_rare_category(text, encoder) for text in category_values(values)]
-    return [_rare_number(number, encoder) for number in number_values(values)]
-
-
 def _rare_category(text: str | None, encoder: CategoryEncoder) -> str:
     total = sum(encoder.counts) + encoder.missing
     count = encoder.missing if text is None else encoder.count(text)
     return f"seen in {count:,} of {total:,} claims" if count else f"never seen in {total:,} claims"
 
 
+def _usual_range(encoder: NumberEncoder) -> tuple[float, float]:
+    """Return the range of 99 % of the numbers."""
+    low = encoder.edges[0] if encoder.edges else encoder.low
+    # Where the largest value is common, the last edge is below it and more than a tail lies beyond.
+    common = encoder.counts[-1] > TAIL_PROBABILITY * sum(encoder.counts)
+    return low, encoder.high if common or not encoder.edges else encoder.edges[-1]
+
+
 def _rare_number(number: float, encoder: NumberEncoder) -> str:
     known = sum(encoder.counts)
     if np.isnan(number) or not known:
         return f"{MISSING} in {encoder.missing:,} of {known + encoder.missing:,} claims"
-    low = encoder.edges[0] if encoder.edges else encoder.low
-    # Where the largest value is common, the last edge is below it and more than a tail lies beyond.
-    high = encoder.edges[-1] if encoder.counts[-1] <= TAIL_PROBABILITY * known else encoder.high
+    low, high = _usual_range(encoder)
     if not low <= number <= high:
         return f"{_interval(low, high)} in 99% of claims"
     position = bisect_left(encoder.edges, number)
