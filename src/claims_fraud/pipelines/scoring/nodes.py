@@ -53,7 +53,7 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
     if earlier is None:
         return scored
     names = scored_schema(columns).names
-    fresh = frames.without(scored, earlier, on=[*columns.roles, "model_version"])
+    fresh = frames.without(scored, earlier, on=[*columns.roles, *columns.links, "model_version"])
     return frames.upserted(fresh[names], earlier[names], columns.claim_id)
 
 
@@ -75,7 +75,7 @@ def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParam
     top = frames.largest(fraud_scores, scoring.top_claims, by="fraud_score", ties=columns.claim_id)
     who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
     scores = ["rank", "fraud_score", "fraud_percentile", "flagged"]
-    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.features]]
+    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.links, *columns.features]]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
     return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)
