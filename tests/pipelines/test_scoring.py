@@ -273,6 +273,13 @@ class TestPossibleDuplicateOf:
         assert list(top)[9:12] == ["reason_3", "possible_duplicate_of", "code"]
         assert top["possible_duplicate_of"].tolist() == ["a", None]
 
+    def test_scores_from_before_it_was_there_are_made_anew_first(self):
+        again = self.of(None, "a")
+        with pytest.raises(
+            InputError, match="the scores so far have no possible_duplicate_of: they are of another `col"
+        ):
+            merge_scores(ranked(claim_id=["a", "b"]), again, self.columns)
+
     @pytest.mark.parametrize(("other", "score"), [("a", 2.0), ("c", 0.5), (None, 0.5)])
     def test_a_claim_that_comes_again_with_another_one_is_replaced(self, other, score):
         earlier = rank_scores(self.of(None, "a"), self.columns, SCORING)

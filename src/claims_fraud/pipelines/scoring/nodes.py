@@ -10,6 +10,7 @@ import pandas as pd
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
 from claims_fraud.scores import (
@@ -53,6 +54,12 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
     if earlier is None:
         return scored
     names = scored_schema(columns).names
+    lacking = [name for name in names if name not in earlier.columns]
+    if lacking:
+        raise InputError(
+            f"the scores so far have no {listed(lacking)}: they are of another `columns:` block. Restore that one, or "
+            "score all claims anew first (`kedro run --pipelines=data_ingestion,scoring`)."
+        )
     fresh = frames.without(scored, earlier, on=[*columns.roles, *columns.links, "model_version"])
     return frames.upserted(fresh[names], earlier[names], columns.claim_id)
 
