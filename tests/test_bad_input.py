@@ -164,6 +164,7 @@ MISTAKES = [
     Mistake("An unknown model type", options(params="training.model_type=lightgbm")),
     Mistake("A date that is none", options(params="as_of=yesterday")),
     Mistake("A column with two roles", options(params="columns.patient_id=provider_id")),
+    Mistake("A procedure that is no feature", options(params="columns.procedure=cpt_code")),
     Mistake("A column named like an output", options(params="columns.provider_id=fraud_score")),
     # Names
     Mistake("An unknown environment", options("--env=medicaid"), status=2),

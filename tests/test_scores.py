@@ -23,12 +23,14 @@ from claims_fraud.scores import (
 
 COLUMNS = Columns(
     claim_amount="amount",
+    procedure="code",
     categorical=("code", "region", "race"),
     numeric=("amount",),
     protected=["region", {"race": "none"}],
 )
 SCORED_AT = datetime(2026, 6, 30, 8, 0)
 ROLES = ["claim_id", "claim_date", "patient_id", "provider_id", "code", "region", "race", "amount"]
+OWN = [*ROLES, "possible_duplicate_of"]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def claims():
             "region": rng.choice(["north", "south"], 300),
             "race": rng.choice(["a", "b"], 300),
             "amount": amount,
+            "possible_duplicate_of": [None, *(f"c{number:03d}" for number in range(299))],
         }
     )
 
@@ -97,13 +100,14 @@ class TestScoreClaims:
         assert score_claims(mixed, model, COLUMNS, SCORED_AT)["claim_id"].tolist() == mixed["claim_id"].tolist()
 
     def test_no_claims_have_the_columns_too(self, known, model):
-        for nothing in (known.head(0), known[list(ROLES)].head(0)):
+        for nothing in (known.head(0), known[OWN].head(0)):
             assert list(score_claims(nothing, model, COLUMNS, SCORED_AT)) == scored_schema(COLUMNS).names
 
     def test_the_row_says_whose_it_is_and_what_scored_it_when(self, claims, known, model):
         table = score_claims(known, model, COLUMNS, SCORED_AT)
-        assert list(table)[: len(ROLES)] == ROLES
+        assert list(table)[: len(OWN)] == OWN
         assert table["claim_id"].tolist() == claims["claim_id"].tolist()
+        assert table["possible_duplicate_of"].tolist() == claims["possible_duplicate_of"].tolist()
         assert set(table["model_type"]) == {"catboost"}
         assert set(table["model_version"]) == {model.model_version_}
         assert set(table["scored_at"]) == {pd.Timestamp("2026-06-30T08:00:00")}
@@ -150,7 +154,7 @@ class TestSchemas:
         schema = scored_schema(COLUMNS)
         assert schema.names == list(score_claims(claims, model, COLUMNS, SCORED_AT))
         assert schema.names == [
-            *ROLES,
+            *OWN,
             "fraud_score",
             "fraud_percentile",
             "reason_1",
@@ -165,7 +169,7 @@ class TestSchemas:
 
     def test_rank_and_flag_stand_beside_the_score(self):
         assert fraud_scores_schema(COLUMNS).names == [
-            *ROLES,
+            *OWN,
             "rank",
             "fraud_score",
             "fraud_percentile",

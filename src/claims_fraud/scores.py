@@ -15,7 +15,7 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
-from claims_fraud.claims.tables import TYPES, claims_schema, described
+from claims_fraud.claims.tables import TYPES, claims_schema, described, links_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
 
@@ -62,16 +62,17 @@ def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns, trained_ver
 def scored_schema(columns: Columns) -> pa.Schema:
     """Return the schema of what `score_claims` makes: the claim's roles and what the model says of it."""
     claims = claims_schema(columns, columns.roles)
-    return pa.schema([*claims, *_judged_fields(columns), *(described(*field) for field in STAMPS)])
+    stamps = (described(*field) for field in STAMPS)
+    return pa.schema([*claims, *links_schema(columns), *_judged_fields(columns), *stamps])
 
 
 def fraud_scores_schema(columns: Columns) -> pa.Schema:
     """Return the schema of `fraud_scores`, in the order of its columns."""
     scored = scored_schema(columns)
     rank, flagged = described(*RANK), described(*FLAGGED)
-    roles = [scored.field(name) for name in columns.roles]
-    score, percentile, *rest = (field for field in scored if field.name not in columns.roles)
-    return pa.schema([*roles, rank, score, percentile, flagged, *rest])
+    own = [*columns.roles, *columns.links]
+    score, percentile, *rest = (field for field in scored if field.name not in own)
+    return pa.schema([*map(scored.field, own), rank, score, percentile, flagged, *rest])
 
 
 def score_claims(
@@ -99,7 +100,7 @@ def score_claims(
         tables.insert(0, _judged(fresh, model, model.judge(fresh), columns))
     said = pd.concat(tables, ignore_index=True)
     return (
-        claims[list(columns.roles)]
+        claims[[*columns.roles, *columns.links]]
         .merge(said, on=columns.claim_id, how="left")
         .assign(
             model_type=model.model_type,

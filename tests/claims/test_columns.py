@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from claims_fraud.claims import Columns
 
-SMALL: dict[str, Any] = {"categorical": ["code"], "numeric": ["claim_amount"], "protected": []}
+SMALL: dict[str, Any] = {"procedure": None, "categorical": ["code"], "numeric": ["claim_amount"], "protected": []}
 
 
 def columns(**changes: Any) -> Columns:
@@ -20,9 +20,9 @@ class TestDefaults:
     def test_are_the_reference_schema(self) -> None:
         reference = Columns()
         assert reference.identifiers == ("claim_id", "claim_date", "patient_id", "provider_id")
-        assert len(reference.features) == 13
+        assert len(reference.features) == 19
         assert reference.context_features == ("patient_gender", "patient_age", "geographic_region")
-        assert len(reference.scored_features) == 10
+        assert len(reference.scored_features) == 16
 
     def test_are_frozen(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
@@ -60,9 +60,18 @@ class TestRoles:
         ({"label": "claim_amount"}, "column 'claim_amount' has 2 roles"),
         ({"claim_end_date": "claim_date"}, "column 'claim_date' has 2 roles"),
         ({"numeric": ["claim_amount", "rank"]}, "column 'rank' has the name of an output column"),
+        (
+            {"categorical": ["code", "possible_duplicate_of"]},
+            "'possible_duplicate_of' has the name of an output column",
+        ),
         ({"categorical": ["surprise_code"]}, "column 'surprise_code' has the name of an output column"),
         ({"protected": ["sex"]}, "protected column 'sex' is not among categorical or numeric"),
         ({"numeric": ["cost"]}, "claim_amount 'claim_amount' is not among numeric"),
+        (
+            {"procedure": "cpt"},
+            r"procedure 'cpt' is not among categorical \(code\); name one of these, add it there, or",
+        ),
+        ({"procedure": "claim_amount"}, "procedure 'claim_amount' is not among categorical"),
         ({"protected": ["code", "claim_amount"]}, "every feature is protected as context or none"),
         ({"protected": {"code": "hidden"}}, "'context', 'scored' or 'none'"),
         ({"catgorical": ["code"]}, "catgorical"),

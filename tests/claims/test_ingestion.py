@@ -28,7 +28,7 @@ from claims_fraud.claims.ingestion import (
 )
 from claims_fraud.errors import InputError
 
-COLUMNS = Columns(categorical=("code",), numeric=("claim_amount", "num_previous_claims"), protected={})
+COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount", "num_previous_claims"), protected={})
 BORN = COLUMNS.model_copy(update={"birth_date": "born"})
 LENIENT = IngestionParameters(max_rejected_fraction=1)
 TODAY = date(2025, 6, 30)

@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claims_fraud.claims import Columns
-from claims_fraud.claims.history import HISTORY
 from claims_fraud.claims.proposal import propose_columns
 from claims_fraud.claims.reading import read_claims
 
@@ -64,7 +63,18 @@ class TestRoles:
             "label": "PotentialFraud",
             "incumbent": None,
             "categorical": ["DiagnosisCode", "Gender", "Race"],
-            "numeric": ["ClaimAmtReimbursed", *HISTORY, "claim_duration_days", "patient_age"],
+            "procedure": None,
+            "numeric": [
+                "ClaimAmtReimbursed",
+                "days_since_last_claim",
+                "num_previous_claims",
+                "average_claim_amount",
+                "patient_claims_that_day",
+                "patient_providers_90_days",
+                "provider_new_patients_that_day",
+                "claim_duration_days",
+                "patient_age",
+            ],
             "protected": ["Gender", {"Race": "none"}, "patient_age"],
         }
         assert block(frame) == expected
@@ -98,6 +108,20 @@ class TestRoles:
         frame = claims().rename(columns={standard: name})
         frame[name] = frame[name] if values is None else values
         assert block(frame)[role] == name
+
+    @pytest.mark.parametrize("name", ["CptCode", "ClmProcedureCode_1", "HCPCS_CD", "procedure", "service code"])
+    def test_a_procedure_stays_a_feature_and_shows_what_is_billed_again(self, name: str) -> None:
+        frame = claims(**{name: ["99213", "G0105", "80053"] * (ROWS // 3)})
+        proposed = block(frame)
+        assert proposed["procedure"] == name
+        assert proposed["categorical"] == ["DiagnosisCode", "Gender", "Race", name]
+        again = ["same_procedure_same_day", "days_since_same_procedure", "possible_duplicates"]
+        assert [column for column in again if column in proposed["numeric"]] == again
+        assert Columns(**proposed).links == ("possible_duplicate_of",)
+
+    @pytest.mark.parametrize("values", [["x"] * ROWS, [f"text {number}" for number in range(ROWS)]])
+    def test_what_is_no_feature_is_no_procedure(self, values: list[str]) -> None:
+        assert block(claims(ProcedureCode=values))["procedure"] is None
 
     @pytest.mark.parametrize("name", ["ClaimID", "ClaimStartDt", "BeneID", "Provider"])
     def test_required_role_that_nothing_fits_is_to_be_chosen(self, name: str) -> None:

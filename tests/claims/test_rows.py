@@ -30,7 +30,12 @@ from claims_fraud.claims.rows import (
 from claims_fraud.errors import InputError
 
 COLUMNS = Columns(
-    claim_end_date="end", birth_date="born", categorical=("code",), numeric=("claim_amount",), protected={}
+    claim_end_date="end",
+    birth_date="born",
+    procedure=None,
+    categorical=("code",),
+    numeric=("claim_amount",),
+    protected={},
 )
 TODAY = date(2025, 6, 30)
 STRINGS = [object, "string[python]", "string[pyarrow]", "category", pd.ArrowDtype(pa.string())]

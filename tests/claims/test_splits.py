@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split, split_claims
 
-COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected={})
+COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected={})
 WAYS = ("time", "patient", "provider", "claim")
 
 

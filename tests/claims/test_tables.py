@@ -12,6 +12,7 @@ from claims_fraud.claims.tables import claims_schema, described, features_schema
 COLUMNS = Columns(
     birth_date="born",
     claim_amount="amount",
+    procedure="code",
     categorical=("code", "sex"),
     numeric=("amount", "score", "patient_age", "num_previous_claims"),
     protected={"sex": "none", "patient_age": "context"},
@@ -48,13 +49,13 @@ def test_claims_have_the_given_roles_in_their_order_and_kinds() -> None:
 
 def test_features_have_what_is_derived_after_the_claims_columns() -> None:
     claims, features = claims_schema(COLUMNS, RAW), features_schema(COLUMNS, RAW)
-    assert features.names == [*claims.names, "patient_age", "num_previous_claims"]
+    assert features.names == [*claims.names, "patient_age", "num_previous_claims", "possible_duplicate_of"]
     assert types(features)["patient_age"] == "double"
 
 
 def test_a_derivable_column_that_is_given_keeps_its_place() -> None:
     given = features_schema(COLUMNS, [*RAW, "patient_age"])
-    assert given.names[-2:] == ["patient_age", "num_previous_claims"]
+    assert given.names[-3:] == ["patient_age", "num_previous_claims", "possible_duplicate_of"]
     assert given.names == features_schema(COLUMNS, given.names).names
 
 
@@ -95,6 +96,7 @@ def test_comments_say_what_a_column_is_and_how_it_is_protected() -> None:
         "score": "Number.",
         "patient_age": "Age of the patient in whole years on the day of the claim. Protected (context).",
         "num_previous_claims": "Claims of the patient before this one.",
+        "possible_duplicate_of": "Earlier claim that this one may repeat: the closest that possible_duplicates counts.",
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS
 from spark_support import new_claims, odd_claims
 from support import Project, make_project, working_in
 
@@ -94,6 +95,13 @@ class TestSameTables:
         assert len(on_pandas)
         assert_same(on_pandas, spark_table(spark, on_spark, name.format("catboost")))
 
+    def test_columns_across_claims_are_among_them_and_vary(self, both):
+        project, _ = both
+        features = project.table("04_feature/features.parquet")
+        across = [name for name in (*PATIENT_COLUMNS, *PROVIDER_COLUMNS) if name in features]
+        assert len(across) == 6
+        assert [name for name in (*across, "possible_duplicate_of") if len(set(features[name].dropna())) < 2] == []
+
     def test_no_row_is_lost(self, both, spark):
         _, on_spark = both
         counts = [len(spark_table(spark, on_spark, name)) for name in ("features", "rejected_claims")]
@@ -136,6 +144,11 @@ class TestTablesOnDelta:
         assert schema["patient_age"].metadata["comment"] == (
             "Age of the patient in whole years on the day of the claim. Protected (context)."
         )
+        assert schema["possible_duplicates"].metadata["comment"].startswith("Claims of the patient with this procedure")
+        assert schema["possible_duplicate_of"].metadata["comment"].startswith("Earlier claim that this one may repeat")
+        features = spark.table(f"{CATALOG}.`{on_spark.path.name}`.features").schema
+        new_patients = "Patients whom the provider bills for the first time that day, up to this claim."
+        assert features["provider_new_patients_that_day"].metadata["comment"] == new_patients
         assert schema["rank"].metadata["comment"] == "Place, 1 the most suspicious"
         assert schema["surprise_claim_amount"].metadata["comment"] == "What claim_amount adds to the score"
 
@@ -170,6 +183,12 @@ class TestScoreNew:
         on_pandas = project.table(f"{folder}/{name}.parquet")
         assert len(on_pandas) == {"fraud_scores": 994 + 39, "new_features": 39, "rejected_new_claims": 1}[name]
         assert_same(on_pandas, spark_table(spark, on_spark, name))
+
+    def test_new_claims_may_repeat_those_learned_from(self, scored_new):
+        project, _ = scored_new
+        new = project.table("04_feature/new_features.parquet")
+        known = set(project.table("04_feature/features.parquet")["claim_id"])
+        assert len(known & set(new["possible_duplicate_of"].dropna())) >= 30
 
     def test_twice_changes_nothing(self, scored_new, spark):
         _, on_spark = scored_new

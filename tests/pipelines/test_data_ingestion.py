@@ -6,6 +6,11 @@ import pandas as pd
 import pytest
 
 from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS
+from claims_fraud.claims.history import LAST_CLAIMS
+from claims_fraud.claims.rows import typed_claims
+from claims_fraud.claims.sample import generate_claims
+from claims_fraud.claims.tables import features_schema
 from claims_fraud.errors import InputError
 from claims_fraud.pipelines.data_ingestion.nodes import (
     check_claims,
@@ -17,6 +22,7 @@ from claims_fraud.pipelines.data_ingestion.nodes import (
 )
 
 COLUMNS = Columns(
+    procedure=None,
     categorical=("code",),
     numeric=("claim_amount", "days_since_last_claim", "num_previous_claims", "average_claim_amount"),
     protected=[],
@@ -216,6 +222,56 @@ class TestDeriveNewClaimFeatures:
             pd.testing.assert_frame_equal(keep_new_claim_features(found), found)
 
 
+class TestAcrossClaims:
+    columns = Columns(
+        procedure="code",
+        categorical=("code",),
+        numeric=("claim_amount", *PATIENT_COLUMNS, *PROVIDER_COLUMNS),
+        protected=[],
+    )
+    derived = (*PATIENT_COLUMNS, "possible_duplicate_of", *PROVIDER_COLUMNS)
+
+    def test_of_the_patients_and_the_providers_earlier_claims(self):
+        valid = claims(
+            patient_id=["p", "q", "p"],
+            provider_id=["d", "d", "e"],
+            claim_date=pd.to_datetime(["2025-01-01"] * 3),
+            claim_amount=[100.0, 100.0, 101.5],
+        )
+        features = derive_claim_features(valid, self.columns)
+        assert list(features) == features_schema(self.columns, valid.columns).names
+        assert features["patient_providers_90_days"].tolist() == [1.0, 1.0, 2.0]
+        assert features["possible_duplicate_of"].tolist() == [None, None, "c0"]
+        assert features["provider_new_patients_that_day"].tolist() == [1.0, 2.0, 1.0]
+        assert features["provider_claims_that_day"].tolist() == [0.0, 1.0, 0.0]
+
+    def test_increments_give_what_one_load_does(self):
+        columns = Columns(numeric=(*Columns().numeric, "provider_claims_that_day"))
+        sample, _ = generate_claims(1_000, seed=5)
+        raw = sample.drop(columns=list(LAST_CLAIMS)).sort_values("claim_date", ignore_index=True)
+        sample, _ = typed_claims(raw, columns)
+        day = sample["claim_date"].dt.normalize()
+        known, first, second = (sample[part] for part in (day < day[500], day.eq(day[500]), day > day[500]))
+        at_once = derive_claim_features(sample, columns)
+        features = derive_claim_features(known, columns)
+        new = derive_new_claim_features(first, features, None, columns)
+        newer = derive_new_claim_features(second, features, new, columns)
+        pd.testing.assert_frame_equal(pd.concat([features, new, newer], ignore_index=True), at_once)
+        assert at_once["possible_duplicates"].sum() > 0
+
+    def test_new_claims_of_a_known_provider_by_an_unknown_patient(self):
+        known = derive_claim_features(claims(claim_id=["a", "b"], patient_id=["p", "q"]), self.columns)
+        new = claims(claim_id=["n1", "n2"], patient_id=["r", "p"], claim_date=pd.to_datetime(["2025-01-05"] * 2))
+        batch = derive_new_claim_features(new, known, None, self.columns)
+        assert batch["provider_new_patients_that_day"].tolist() == [1.0, 1.0]
+        assert batch["provider_claims_that_day"].tolist() == [0.0, 1.0]
+
+    def test_columns_that_the_data_has_are_kept(self):
+        given = claims(provider_claims_that_day=[7.0], provider_new_patients_that_day=[8.0], possible_duplicates=[9.0])
+        features = derive_claim_features(given, self.columns)
+        assert features[list(given)].to_dict("list") == given.to_dict("list")
+
+
 class TestPipeline:
     def test_features_have_a_row_a_valid_claim_and_the_roles_as_columns(self, finished):
         features = finished.table("04_feature/features.parquet")
@@ -224,7 +280,7 @@ class TestPipeline:
         assert len(features) + len(rejected) == len(raw) == 1_000
         assert features["claim_id"].tolist() == raw["claim_id"].tolist()
         columns = Columns()
-        assert set(features) == {*columns.identifiers, *columns.features}
+        assert set(features) == {*columns.roles, "possible_duplicate_of"}
         assert list(rejected) == [*raw, "rejection_reasons"]
 
     def test_splits_are_all_features_in_the_order_of_time(self, finished):

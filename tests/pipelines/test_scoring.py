@@ -24,7 +24,7 @@ from claims_fraud.pipelines.scoring.nodes import (
 )
 from claims_fraud.scores import training_score_table
 
-COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected=[])
+COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
 SCORING = ScoringParameters.model_validate({"scored_at": "2026-06-30", "top_claims": 3})
 HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
 SCORES = "07_model_output/fraud_scores.parquet"
@@ -257,6 +257,37 @@ def test_published_scores_are_those_of_the_model_type():
     pd.testing.assert_frame_equal(publish_scores(table), table)
 
 
+class TestPossibleDuplicateOf:
+    """The id of the claim that a claim may repeat goes with it all the way."""
+
+    columns = Columns(procedure="code", categorical=("code",), numeric=("claim_amount",), protected=[])
+
+    def of(self, *other: str | None, **changes: list) -> pd.DataFrame:
+        return scored(claim_id=["a", "b"], fraud_score=[1.0, 2.0], **changes).assign(possible_duplicate_of=list(other))
+
+    def test_it_stands_in_fraud_scores_and_in_the_list_for_people(self):
+        table = rank_scores(self.of(None, "a", claim_amount=[1.0, 1.0]), self.columns, SCORING)
+        assert list(table)[6:8] == ["possible_duplicate_of", "rank"]
+        assert table["possible_duplicate_of"].tolist() == ["a", None]
+        top = list_top_claims(table, self.columns, SCORING)
+        assert list(top)[9:12] == ["reason_3", "possible_duplicate_of", "code"]
+        assert top["possible_duplicate_of"].tolist() == ["a", None]
+
+    def test_scores_from_before_it_was_there_are_made_anew_first(self):
+        again = self.of(None, "a")
+        with pytest.raises(
+            InputError, match="the scores so far have no possible_duplicate_of: they are of another `col"
+        ):
+            merge_scores(ranked(claim_id=["a", "b"]), again, self.columns)
+
+    @pytest.mark.parametrize(("other", "score"), [("a", 2.0), ("c", 0.5), (None, 0.5)])
+    def test_a_claim_that_comes_again_with_another_one_is_replaced(self, other, score):
+        earlier = rank_scores(self.of(None, "a"), self.columns, SCORING)
+        again = scored(claim_id=["b"], fraud_score=[0.5]).assign(possible_duplicate_of=[other])
+        merged = merge_scores(earlier, again, self.columns).set_index("claim_id")
+        assert merged["fraud_score"].to_dict() == {"a": 1.0, "b": score}
+
+
 class TestListTopClaims:
     def ranked(self, features, model, training_scores) -> pd.DataFrame:
         return rank_scores(score_features(features, model, training_scores, COLUMNS, SCORING), COLUMNS, SCORING)
@@ -333,6 +364,13 @@ class TestPipeline:
             "num_previous_claims",
             "average_claim_amount",
             "claim_duration_days",
+            "patient_claims_that_day",
+            "patient_providers_90_days",
+            "same_procedure_same_day",
+            "days_since_same_procedure",
+            "possible_duplicates",
+            "provider_new_patients_that_day",
+            "possible_duplicate_of",
             "rank",
             "fraud_score",
             "fraud_percentile",
@@ -350,6 +388,12 @@ class TestPipeline:
             "surprise_num_previous_claims",
             "surprise_average_claim_amount",
             "surprise_claim_duration_days",
+            "surprise_patient_claims_that_day",
+            "surprise_patient_providers_90_days",
+            "surprise_same_procedure_same_day",
+            "surprise_days_since_same_procedure",
+            "surprise_possible_duplicates",
+            "surprise_provider_new_patients_that_day",
             "model_type",
             "model_version",
             "scored_at",

@@ -14,7 +14,7 @@ from claims_fraud.errors import InputError
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
 
-COLUMNS = Columns(categorical=("code",), numeric=("claim_amount",), protected=[])
+COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
 TINY = TrainingParameters(n_folds=2, n_estimators=2, max_depth=2, n_jobs=1)
 
 
@@ -87,6 +87,11 @@ class TestFitAutoencoder:
     def test_a_column_that_can_tell_nothing(self, claims, column, value, what):
         with pytest.raises(InputError, match=f"column '{column}' {what} in all 60 claims"):
             fit_autoencoder(claims.assign(**{column: value}), COLUMNS, TINY)
+
+    def test_a_column_that_ingestion_derives_may_have_a_single_value(self, claims):
+        columns = COLUMNS.model_copy(update={"numeric": ("claim_amount", "patient_claims_that_day")})
+        _, scores = fit_autoencoder(claims.assign(patient_claims_that_day=0.0), columns, TINY)
+        assert (scores["surprise_patient_claims_that_day"] == 0).all()
 
 
 class TestMeasureTraining:

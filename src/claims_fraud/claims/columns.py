@@ -10,9 +10,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from claims_fraud.errors import listed
+
 Treatment = Literal["context", "scored", "none"]
 
+POSSIBLE_DUPLICATE_OF = "possible_duplicate_of"
 OUTPUT_COLUMNS = (
+    POSSIBLE_DUPLICATE_OF,
     "rank",
     "fraud_score",
     "fraud_percentile",
@@ -48,6 +52,9 @@ class Columns(BaseModel):
     claim_amount: str | None = Field(
         "claim_amount", description="The money claimed; `average_claim_amount` is its mean over earlier claims."
     )
+    procedure: str | None = Field(
+        "procedure_code", description="Code of what was done, one of categorical; shows what is billed again."
+    )
     categorical: tuple[str, ...] = Field(
         (
             "claim_type",
@@ -68,6 +75,12 @@ class Columns(BaseModel):
             "num_previous_claims",
             "average_claim_amount",
             "claim_duration_days",
+            "patient_claims_that_day",
+            "patient_providers_90_days",
+            "same_procedure_same_day",
+            "days_since_same_procedure",
+            "possible_duplicates",
+            "provider_new_patients_that_day",
         ),
         description="Features that are numbers.",
     )
@@ -107,6 +120,11 @@ class Columns(BaseModel):
                 raise ValueError(f"protected column {name!r} is not among categorical or numeric; add it there")
         if self.claim_amount is not None and self.claim_amount not in self.numeric:
             raise ValueError(f"claim_amount {self.claim_amount!r} is not among numeric; add it there, or set null")
+        if self.procedure is not None and self.procedure not in self.categorical:
+            raise ValueError(
+                f"procedure {self.procedure!r} is not among categorical ({listed(self.categorical, 40)}); name one of "
+                "these, add it there, or set null"
+            )
         if not self.scored_features:
             raise ValueError("every feature is protected as context or none; leave at least one to be scored")
         return self
@@ -126,6 +144,11 @@ class Columns(BaseModel):
     def roles(self) -> tuple[str, ...]:
         """All columns with a role, each once."""
         return self.identifiers + self.features
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Columns that ingestion adds and that name another claim."""
+        return (POSSIBLE_DUPLICATE_OF,) if self.procedure and self.claim_amount else ()
 
     def id_of(self, unit: Literal["patient", "provider", "claim"]) -> str:
         """Return the column that identifies a patient, a provider or a claim."""

@@ -1,4 +1,4 @@
-"""Columns derived from dates and from the patient's earlier claims, where the data lacks them.
+"""Columns derived from dates and from earlier claims of patient and provider, where the data lacks them.
 
 Not for columns the data has: those are taken as they are. Not for anything later than the claim: a claim is judged by
 what was known when it came in.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
 from claims_fraud.claims.columns import Columns
 
-HISTORY = ("days_since_last_claim", "num_previous_claims", "average_claim_amount")
+LAST_CLAIMS = ("days_since_last_claim", "num_previous_claims", "average_claim_amount")
+HISTORY = (*LAST_CLAIMS, *PATIENT_COLUMNS, *PROVIDER_COLUMNS)
 DERIVED = (*HISTORY, "claim_duration_days", "patient_age")
 
 
@@ -18,6 +20,9 @@ def derivable(columns: Columns) -> tuple[str, ...]:
     """Return the numeric columns that can be derived with these roles, should the data lack them."""
     needs = {
         "average_claim_amount": columns.claim_amount,
+        "same_procedure_same_day": columns.procedure,
+        "days_since_same_procedure": columns.procedure,
+        "possible_duplicates": columns.procedure and columns.claim_amount,
         "claim_duration_days": columns.claim_end_date,
         "patient_age": columns.birth_date,
     }
@@ -25,9 +30,9 @@ def derivable(columns: Columns) -> tuple[str, ...]:
 
 
 def history_inputs(columns: Columns) -> list[str]:
-    """Return the columns that a patient's history is computed from."""
-    amount = [columns.claim_amount] if columns.claim_amount else []
-    return [columns.claim_id, columns.claim_date, columns.patient_id, *amount]
+    """Return the columns that history is computed from."""
+    optional = [name for name in (columns.claim_amount, columns.procedure) if name]
+    return [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id, *optional]
 
 
 def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) -> pd.DataFrame:
@@ -52,20 +57,41 @@ def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFram
     Returns
     -------
     DataFrame of shape (n, ...)
-        A new frame in the order of ``claims``. Of two claims of a patient with one date (and time, where there is
-        one) that with the smaller id counts as the earlier. A claim without patient has no history: null.
+        A new frame in the order of ``claims``. Of two claims with one date (and time, where there is one) that with
+        the smaller id counts as the earlier. A claim without patient or provider has no history of it: null.
     """
+    derived = derive_patient_features(claims, columns, earlier)
+    wanted = [name for name in PROVIDER_COLUMNS if name in derivable(columns) and name not in claims]
+    if wanted:
+        derived[wanted] = derive_provider_features(claims, columns, earlier)[wanted].to_numpy()
+    return derived
+
+
+def derive_patient_features(
+    claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return `derive_features` but for the provider's history; it takes all claims of a patient, or all patients."""
     missing = [name for name in derivable(columns) if name not in claims]
     derived = claims.copy()
     if "claim_duration_days" in missing:
         derived["claim_duration_days"] = _days(claims[columns.claim_end_date], claims[columns.claim_date])
     if "patient_age" in missing:
         derived["patient_age"] = _birthdays(claims[columns.claim_date], claims[columns.birth_date])
-    wanted = [name for name in HISTORY if name in missing]
-    if wanted:
-        history = _history(_with_earlier(claims, columns, earlier), columns).loc[: len(claims) - 1, wanted]
-        derived[wanted] = history.to_numpy()
+    known = _with_earlier(claims, columns, earlier)
+    links = list(columns.links)
+    for names, more, history in ((LAST_CLAIMS, [], _last_claims), (PATIENT_COLUMNS, links, patient_history)):
+        wanted = [name for name in names if name in missing] + more
+        if wanted:
+            derived[wanted] = history(known, columns).iloc[: len(claims)][wanted].set_axis(claims.index)
     return derived
+
+
+def derive_provider_features(
+    claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return claim ids and the provider's history; it takes all claims of a provider, or all providers."""
+    history = provider_history(_with_earlier(claims, columns, earlier), columns).iloc[: len(claims)]
+    return history.set_axis(claims.index).assign(**{columns.claim_id: claims[columns.claim_id]})
 
 
 def _days(later: pd.Series, earlier: pd.Series) -> pd.Series:
@@ -87,12 +113,12 @@ def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame 
     return upserted(claims[names], None if earlier is None else earlier[names], columns.claim_id)
 
 
-def _history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """Return the three history columns for every claim, aligned with its index."""
+def _last_claims(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return the columns of `LAST_CLAIMS` for every claim, aligned with its index."""
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
     patients = ordered.groupby(columns.patient_id, sort=False)
     day = ordered[columns.claim_date].dt.normalize()
-    days = day.groupby(ordered[columns.patient_id], sort=False).diff().dt.days
+    days = day.groupby(ordered[columns.patient_id], sort=False).diff().dt.days.astype(float)
     history = pd.DataFrame({"days_since_last_claim": days, "num_previous_claims": patients.cumcount().astype(float)})
     if columns.claim_amount:
         amount = ordered[columns.claim_amount]

@@ -169,7 +169,7 @@ class DataIngestion:
     Examples
     --------
     >>> from claims_fraud.claims import Columns, DataIngestion
-    >>> columns = Columns(categorical=["code"], numeric=["claim_amount"], protected=[])
+    >>> columns = Columns(procedure="code", categorical=["code"], numeric=["claim_amount"], protected=[])
     >>> raw = pd.DataFrame({
     ...     "claim_id": ["a", "b"], "claim_date": ["2025-01-01", "2025-01-02"], "patient_id": ["p", "p"],
     ...     "provider_id": ["d", "d"], "code": ["x", "y"], "claim_amount": [10, -1]})

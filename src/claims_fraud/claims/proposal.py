@@ -32,6 +32,7 @@ UNLIMITED = sys.maxsize
 _KEY = r"(id|no|nr|num|number|key|code)"
 _PATIENT = r"(?:patient|bene|beneficiary|member|insured|subscriber|enrollee|policy ?holder|customer|person)"
 _PROVIDER = r"(?:provider|prov|prvdr|physician|doctor|hospital|facility|prescriber)"
+_PROCEDURE = r"(?:procedure|proc|prcdr|cpt|hcpcs)"
 _MONEY = r"(amt|amount|reimb\w*|paid|payments?|pmt|billed|charged?|charges|cost)"
 _END = r"(end|thru|through|discharge|until|closed?)"
 _BIRTH = r"\b(dob|born|\w*birth\w*)\b"
@@ -52,6 +53,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "provider_id": (rf"\b{_PROVIDER}\b.*\b{_KEY}\b", rf"^{_PROVIDER}$", r"\bnpi\b", rf"\b{_PROVIDER}$"),
     "claim_amount": (rf"\b(claim|clm|total|billed)\b.*\b{_MONEY}\b", rf"\b{_MONEY}\b"),
     "label": (r"\bis ?fraud\w*\b", r"\bfraud\w*\b", r"^(label|target|outcome|class)$"),
+    "procedure": (rf"\b{_PROCEDURE} ?(code|cd)\b", rf"\b{_PROCEDURE}\b", r"\bservice (code|cd)\b"),
 }
 NOT_CLAIM_DATE = rf"{_BIRTH}|\b{_END}\b|\b(dod|death|died)\b"
 NOT_CLAIM_AMOUNT = r"\b(annual|yearly|average|avg|mean|deductible|max|min|previous)\b"
@@ -80,6 +82,7 @@ OPTIONAL = {
     "claim_end_date": "with it, claim_duration_days can be derived",
     "birth_date": "with it, patient_age can be derived",
     "claim_amount": "with it, average_claim_amount can be derived",
+    "procedure": "code of what was done; with it, what is billed again can be seen",
     "label": "known outcome, 1 fraud and 0 not; the model never sees it",
 }
 
@@ -97,6 +100,10 @@ class _Summary:
 
     def says(self, pattern: str) -> bool:
         return re.search(pattern, self.words) is not None
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind == "number" and self.distinct > BINARY
 
     @property
     def is_unique(self) -> bool:
@@ -121,7 +128,8 @@ def propose_columns(frame: pd.DataFrame) -> str:
     unusable = {str(name): reason for name in times if (reason := _unusable(name, times[name]))}
     summaries = [_summary(frame[name]) for name in times if str(name) not in unusable]
     roles = _roles(summaries)
-    taken = {column.name for column in roles.values()}
+    # A procedure is a role and a feature in one.
+    taken = {column.name for role, column in roles.items() if role != "procedure"}
     rest = [column for column in summaries if column.name not in taken]
     left_out = {**unusable, **{column.name: reason for column in rest if (reason := _left_out(column))}}
     features = [column for column in rest if column.name not in left_out]
@@ -187,6 +195,8 @@ def _fits(role: str, column: _Summary) -> bool:
         return column.kind == "number" and column.distinct > BINARY and not column.says(NOT_CLAIM_AMOUNT)
     if role == "label":
         return column.kind == "number" and column.distinct == BINARY
+    if role == "procedure":
+        return not column.is_numeric and _left_out(column) is None
     return column.kind in ("text", "number") and column.distinct > 1
 
 
@@ -224,9 +234,11 @@ def _left_out(column: _Summary) -> str | None:
 def _derived(roles: dict[str, _Summary]) -> list[str]:
     names = {role: column.name for role, column in roles.items()}
     with_patient = "patient_id" in roles and "claim_date" in roles
+    usual = Columns.model_fields["numeric"].default
     columns = Columns.model_construct(
-        numeric=DERIVED,
+        numeric=tuple(name for name in DERIVED if name in usual),
         claim_amount=names.get("claim_amount"),
+        procedure=names.get("procedure"),
         claim_end_date=names.get("claim_end_date"),
         birth_date=names.get("birth_date"),
     )
@@ -260,7 +272,7 @@ def _doubt(role: str, column: _Summary) -> str | None:
 
 
 def _feature_lines(features: list[_Summary], derived: list[str]) -> list[str]:
-    numeric = [column for column in features if column.kind == "number" and column.distinct > BINARY]
+    numeric = [column for column in features if column.is_numeric]
     categorical = [column for column in features if column not in numeric]
     numeric_lines = [_line(f"    - {_quoted(column.name)}", _numeric_doubt(column)) for column in numeric]
     derived_lines = [_line(f"    - {name}", "derived") for name in derived]

@@ -18,6 +18,15 @@ DERIVED_AS = {
     "days_since_last_claim": "Days since the patient's claim before this one",
     "num_previous_claims": "Claims of the patient before this one",
     "average_claim_amount": "Mean amount of the patient's claims before this one",
+    "patient_claims_that_day": "Claims of the patient on that day before this one",
+    "patient_providers_90_days": "Different providers of the patient in the 90 days up to the claim",
+    "same_procedure_same_day": "Claims of the patient with this procedure on that day before this one",
+    "days_since_same_procedure": "Days since the patient's claim with this procedure before this one",
+    "possible_duplicates": (
+        "Claims of the patient with this procedure in the 30 days before this one whose amount is within 5 %"
+    ),
+    "provider_new_patients_that_day": "Patients whom the provider bills for the first time that day, up to this claim",
+    "provider_claims_that_day": "Claims of the provider on that day before this one",
     "claim_duration_days": "Days from the claim's first to its last",
     "patient_age": "Age of the patient in whole years on the day of the claim",
 }
@@ -33,7 +42,13 @@ def features_schema(columns: Columns, given: Iterable[str]) -> pa.Schema:
     """Return the schema of features: the claims' columns and, after them, those that are derived."""
     claims = claims_schema(columns, given)
     derived = [name for name in derivable(columns) if name not in claims.names]
-    return pa.schema([*claims, *(_field(name, columns) for name in derived)])
+    return pa.schema([*claims, *(_field(name, columns) for name in derived), *links_schema(columns)])
+
+
+def links_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of what names another claim."""
+    what = "Earlier claim that this one may repeat: the closest that possible_duplicates counts."
+    return pa.schema([described(name, TYPES["text"], what) for name in columns.links])
 
 
 def rejected_schema(raw: pa.Schema) -> pa.Schema:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 
 import pandas as pd
+import pyarrow as pa
 
 from claims_fraud import frames
 from claims_fraud.claims import Columns, IngestionParameters
-from claims_fraud.claims.history import derive_features, history_inputs
+from claims_fraud.claims.across_claims import PROVIDER_COLUMNS
+from claims_fraud.claims.history import derive_patient_features, derive_provider_features, history_inputs
 from claims_fraud.claims.ingestion import (
     added_findings,
     check_findings,
@@ -24,6 +27,9 @@ from claims_fraud.claims.tables import claims_schema, features_schema, rejected_
 from claims_fraud.frames import Frame
 
 IS_NEW = "__is_new"
+
+# From claims, roles and earlier claims to what is derived of the claims.
+Derive = Callable[..., pd.DataFrame]
 
 
 def check_claims(claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str) -> Frame:
@@ -46,8 +52,7 @@ def separate_rejected_claims(checked: Frame, columns: Columns, parameters: Inges
 
 def derive_claim_features(claims: Frame, columns: Columns) -> Frame:
     """Return the features of valid claims: a row each."""
-    schema = features_schema(columns, claims.columns)
-    return frames.map_groups(claims, columns.patient_id, partial(derive_features, columns=columns), schema)
+    return _features(claims, None, columns)
 
 
 def split_features(features: Frame, columns: Columns, parameters: IngestionParameters) -> tuple[Frame, Frame, Frame]:
@@ -68,11 +73,7 @@ def derive_new_claim_features(claims: Frame, features: Frame, earlier_new: Frame
     names = history_inputs(columns)
     earlier = None if earlier_new is None else earlier_new[names]
     known = frames.upserted(features[names], earlier, columns.claim_id)
-    # Only the patients at hand: the others' history is of no use, and there may be millions of them.
-    theirs = frames.matching(known, claims, [columns.patient_id])
-    both = frames.union(claims, frames.without(theirs, claims, [columns.claim_id]), marker=IS_NEW)
-    schema = features_schema(columns, claims.columns)
-    return frames.map_groups(both, columns.patient_id, partial(_features_of_new, columns=columns), schema)
+    return _features(claims, known, columns)
 
 
 def keep_new_claim_features(features: Frame) -> Frame:
@@ -80,10 +81,37 @@ def keep_new_claim_features(features: Frame) -> Frame:
     return features
 
 
-def _features_of_new(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def _features(claims: Frame, known: Frame | None, columns: Columns) -> Frame:
+    """Return the claims' features, put together from what is derived patient by patient and provider by provider."""
+    schema = features_schema(columns, claims.columns)
+    names = [name for name in schema.names if name in PROVIDER_COLUMNS and name not in claims.columns]
+    of_provider = pa.schema([schema.field(name) for name in (columns.claim_id, *names)])
+    of_patient = pa.schema([field for field in schema if field.name not in names])
+    features = _derived(claims, known, columns, columns.patient_id, derive_patient_features, of_patient)
+    if not names:
+        return features
+    inputs = claims[history_inputs(columns)]
+    history = _derived(inputs, known, columns, columns.provider_id, derive_provider_features, of_provider)
+    together: Frame = frames.left_join(features, history, columns.claim_id)[schema.names]
+    return together
+
+
+def _derived(  # noqa: PLR0913, PLR0917
+    claims: Frame, known: Frame | None, columns: Columns, key: str, derive: Derive, schema: pa.Schema
+) -> Frame:
+    """Return what is derived of the claims of each patient or provider, those known from before counting as history."""
+    if known is None:
+        return frames.map_groups(claims, key, partial(derive, columns=columns), schema)
+    # Only the patients or providers at hand: the others' history is of no use, and there may be millions of them.
+    theirs = frames.matching(known, claims, [key])
+    both = frames.union(claims, frames.without(theirs, claims, [columns.claim_id]), marker=IS_NEW)
+    return frames.map_groups(both, key, partial(_of_new, derive=derive, columns=columns), schema)
+
+
+def _of_new(claims: pd.DataFrame, derive: Derive, columns: Columns) -> pd.DataFrame:
     is_new = claims[IS_NEW].to_numpy(bool)
     rows = claims.drop(columns=IS_NEW)
-    return derive_features(rows[is_new].reset_index(drop=True), columns, earlier=rows[~is_new])
+    return derive(rows[is_new].reset_index(drop=True), columns, rows[~is_new])
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

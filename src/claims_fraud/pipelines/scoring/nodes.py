@@ -10,6 +10,7 @@ import pandas as pd
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
 from claims_fraud.scores import (
@@ -53,7 +54,13 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
     if earlier is None:
         return scored
     names = scored_schema(columns).names
-    fresh = frames.without(scored, earlier, on=[*columns.roles, "model_version"])
+    lacking = [name for name in names if name not in earlier.columns]
+    if lacking:
+        raise InputError(
+            f"the scores so far have no {listed(lacking)}: they are of another `columns:` block. Restore that one, or "
+            "score all claims anew first (`kedro run --pipelines=data_ingestion,scoring`)."
+        )
+    fresh = frames.without(scored, earlier, on=[*columns.roles, *columns.links, "model_version"])
     return frames.upserted(fresh[names], earlier[names], columns.claim_id)
 
 
@@ -75,7 +82,7 @@ def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParam
     top = frames.largest(fraud_scores, scoring.top_claims, by="fraud_score", ties=columns.claim_id)
     who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
     scores = ["rank", "fraud_score", "fraud_percentile", "flagged"]
-    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.features]]
+    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.links, *columns.features]]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
     return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)

@@ -15,6 +15,7 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import evaluate, score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
+from claims_fraud.claims.history import derivable
 from claims_fraud.claims.rows import is_present, numbers, texts
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
@@ -102,7 +103,10 @@ def _labelled(scores: Frame, labels: Frame, columns: Columns) -> dict[str, Any]:
 
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
-    """Raise InputError if there are too few claims or groups, or a column has no or a single value."""
+    """Raise InputError if there are too few claims or groups, or a column has no or a single value.
+
+    A column that ingestion derives may have: no claim need have been billed twice so far.
+    """
     group = columns.id_of(training.folds_by)
     groups = claims[group].nunique() + int(claims[group].isna().sum())
     if groups < training.n_folds:
@@ -111,7 +115,8 @@ def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingP
             f"(training.n_folds) need as many of them. Ingest more claims, or set training.folds_by to what there is "
             "more of (provider, patient, claim)."
         )
-    for name in (*columns.model_categorical, *columns.model_numeric):
+    derived = derivable(columns)
+    for name in (name for name in (*columns.model_categorical, *columns.model_numeric) if name not in derived):
         values = claims[name].unique()
         if len(values) > 1:
             continue

@@ -1,0 +1,156 @@
+"""What one claim hides and earlier claims show: a service billed again, a patient's round of providers, new patients.
+
+Earlier is the claim with the smaller date (and time, where there is one), of equal ones that with the smaller id. Days
+are whole days. Not for anything later than the claim, nor for what needs a single row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF, Columns
+
+PATIENT_COLUMNS = (
+    "patient_claims_that_day",
+    "patient_providers_90_days",
+    "same_procedure_same_day",
+    "days_since_same_procedure",
+    "possible_duplicates",
+)
+PROVIDER_COLUMNS = ("provider_new_patients_that_day", "provider_claims_that_day")
+
+PROVIDER_DAYS = 90
+DUPLICATE_DAYS = 30
+# Of the larger of two amounts: a bill that comes again is often changed a little.
+DUPLICATE_TOLERANCE = 0.05
+
+
+def patient_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return what the patient's earlier claims say of each claim.
+
+    Parameters
+    ----------
+    claims : DataFrame of shape (n, ...)
+        All claims of their patients so far, under a unique index.
+    columns : Columns
+        Their roles; without `procedure`, or without `claim_amount`, the columns that need it are left out.
+
+    Returns
+    -------
+    DataFrame of shape (n, ...)
+        On the index of ``claims``, numbers as float64:
+
+        - ``patient_claims_that_day``: the patient's earlier claims of that day;
+        - ``patient_providers_90_days``: the patient's different providers of the 90 days up to the claim, its own
+          among them;
+        - ``same_procedure_same_day``: the patient's earlier claims of that procedure and day;
+        - ``days_since_same_procedure``: days since the patient's last claim of that procedure, null if there is none;
+        - ``possible_duplicates``: the patient's earlier claims of that procedure within 30 days whose amount differs
+          by at most 5 % of the larger one;
+        - ``possible_duplicate_of``: id of the closest of these in amount, then in days, then the earliest; else None.
+
+        Null without patient, and where procedure or amount are needed and missing.
+    """
+    rows = _in_order(claims, columns)
+    patient, day = rows["patient"], rows["day"]
+    history = pd.DataFrame(
+        {
+            "patient_claims_that_day": rows.groupby(["patient", "day"]).cumcount(),
+            "patient_providers_90_days": _recent_providers(rows),
+        }
+    )
+    if columns.procedure:
+        service = rows["procedure"] >= 0
+        history["same_procedure_same_day"] = rows.groupby(["patient", "procedure", "day"]).cumcount().where(service)
+        history["days_since_same_procedure"] = day.groupby([patient, rows["procedure"]]).diff().where(service)
+    history = history.astype(float)
+    if columns.links:
+        history = history.join(_possible_duplicates(rows, claims[columns.claim_id]))
+    return history.where(patient >= 0).reindex(claims.index)
+
+
+def provider_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return what the provider's earlier claims say of each claim.
+
+    Parameters
+    ----------
+    claims : DataFrame of shape (n, ...)
+        All claims of their providers so far, under a unique index.
+    columns : Columns
+        Their roles.
+
+    Returns
+    -------
+    DataFrame of shape (n, 2)
+        On the index of ``claims``, as float64 and null without provider:
+
+        - ``provider_new_patients_that_day``: patients whom the provider bills for the first time that day, up to the
+          claim and its own patient among them;
+        - ``provider_claims_that_day``: the provider's earlier claims of that day.
+    """
+    rows = _in_order(claims, columns)
+    is_new = ~rows.duplicated(["provider", "patient"]) & (rows["patient"] >= 0)
+    history = pd.DataFrame(
+        {
+            "provider_new_patients_that_day": is_new.groupby([rows["provider"], rows["day"]]).cumsum(),
+            "provider_claims_that_day": rows.groupby(["provider", "day"]).cumcount(),
+        }
+    )
+    return history.astype(float).where(rows["provider"] >= 0).reindex(claims.index)
+
+
+def _in_order(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return the claims from the earliest on: who and what as codes, -1 where missing, the day as a number."""
+    ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
+    names = {"patient": columns.patient_id, "provider": columns.provider_id, "procedure": columns.procedure}
+    codes = {role: pd.factorize(ordered[name])[0] for role, name in names.items() if name}
+    day = ordered[columns.claim_date].to_numpy().astype("datetime64[D]").astype(np.int64)
+    amount = {"amount": ordered[columns.claim_amount]} if columns.claim_amount else {}
+    return pd.DataFrame({**codes, "day": day, **amount}, index=ordered.index)
+
+
+def _recent_providers(rows: pd.DataFrame) -> pd.Series:
+    """Return the number of providers whose last claim of the patient, up to each claim, is no older than 90 days."""
+    spell = rows["day"].groupby([rows["patient"], rows["provider"]])
+    known = rows["provider"] >= 0
+    # A spell goes on as long as the provider's next claim of the patient comes within 90 days. What is later than a
+    # claim has no say in it: a spell ends 90 days after its last claim, and that is looked at from later still.
+    begins, ends = known & ~(spell.diff() <= PROVIDER_DAYS), known & ~(spell.diff(-1) >= -PROVIDER_DAYS)
+    begun = begins.groupby(rows["patient"]).cumsum()
+    over = rows.loc[ends, ["patient", "day"]]
+    over = over.assign(day=over["day"] + PROVIDER_DAYS + 1, over=over.groupby("patient").cumcount() + 1)
+    ended = pd.merge_asof(rows[["patient", "day"]], over, on="day", by="patient")["over"].fillna(0)
+    return begun - ended.to_numpy()
+
+
+def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series) -> pd.DataFrame:
+    """Return how many earlier claims each one may repeat, and the id of the closest."""
+    comparable = rows[(rows["patient"] >= 0) & (rows["procedure"] >= 0) & rows["amount"].notna()]
+    comparable = comparable.sort_values(["patient", "procedure"], kind="stable")
+    patient, procedure, day, amount = (
+        comparable[name].to_numpy() for name in ("patient", "procedure", "day", "amount")
+    )
+    size = len(comparable)
+    count, closest = np.zeros(size), np.full(size, -1)
+    difference, gap = np.full(size, np.inf), np.full(size, 0)
+    # Each claim is compared with the one before it of the same patient and procedure, then with the one before that,
+    # as long as there is one within the days: all claims at once, and one pair of each in memory.
+    later, steps = np.arange(size), 0
+    while len(later):
+        steps += 1
+        later = later[later >= steps]
+        earlier = later - steps
+        apart = day[later] - day[earlier]
+        within = (patient[later] == patient[earlier]) & (procedure[later] == procedure[earlier])
+        within &= apart <= DUPLICATE_DAYS
+        later, earlier, apart = later[within], earlier[within], apart[within]
+        off = np.abs(amount[later] - amount[earlier])
+        alike = off <= DUPLICATE_TOLERANCE * np.maximum(np.abs(amount[later]), np.abs(amount[earlier]))
+        count[later[alike]] += 1
+        closer = alike & ((off < difference[later]) | ((off == difference[later]) & (apart == gap[later])))
+        at = later[closer]
+        closest[at], difference[at], gap[at] = earlier[closer], off[closer], apart[closer]
+    ids = claim_id.loc[comparable.index].to_numpy()
+    of = np.where(closest >= 0, ids[closest], None) if size else ids
+    return pd.DataFrame({"possible_duplicates": count, POSSIBLE_DUPLICATE_OF: of}, comparable.index)
