@@ -73,6 +73,8 @@ class Detector:
         Those that are not the library's defaults; of ours, all.
     modules : tuple of str
         What to import before the clock starts.
+    seeded : bool, default True
+        Whether it draws anything: another seed, other results.
     only : str, optional
         The one data set that it is for.
     """
@@ -83,12 +85,13 @@ class Detector:
     package: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
+    seeded: bool = True
     only: str | None = None
 
     @property
     def version(self) -> str:
         """Return the version of the package; of ours, a hash of its source."""
-        return source_hash() if self.family == OURS else f"{self.package} {version(self.package)}"
+        return source_hash() if self.package == "claims-fraud" else f"{self.package} {version(self.package)}"
 
 
 def source_hash() -> str:
@@ -127,7 +130,7 @@ def by_isotree(problem: Problem, seed: int, **parameters: Any) -> Found:
     return Found(forest.predict(data), score=lambda: forest.predict(data))
 
 
-def by_outliertree(problem: Problem, seed: int, **parameters: Any) -> Found:  # noqa: ARG001 - it has no seed
+def by_outliertree(problem: Problem, seed: int, **parameters: Any) -> Found:
     """Find by OutlierTree, which names outliers and scores nothing else: all other rows are alike."""
     from outliertree import OutlierTree  # noqa: PLC0415
 
@@ -184,7 +187,7 @@ def loop(problem: Problem, seed: int, **parameters: Any) -> Found:
     return Found(parts.sum(axis=1), parts, errors)
 
 
-def one_column(problem: Problem, seed: int, *, column: str) -> Found:  # noqa: ARG001 - nothing is drawn
+def one_column(problem: Problem, seed: int, *, column: str) -> Found:
     """Find by the size of one column."""
     return Found(problem.data[column].to_numpy(dtype=float))
 
@@ -250,8 +253,16 @@ def _default_parameters(model_type: str) -> dict[str, Any]:
 
 
 def _of_pyod(name: str, model: str, *, one_hot: bool, **parameters: Any) -> Detector:
-    modules = (f"pyod.models.{model.split('.')[0]}",)
-    return Detector(name, PEER, by_pyod, "pyod", {"model": model, "one_hot": one_hot, **parameters}, modules)
+    module, _, _ = model.partition(".")
+    return Detector(
+        name,
+        PEER,
+        by_pyod,
+        "pyod",
+        {"model": model, "one_hot": one_hot, **parameters},
+        modules=(f"pyod.models.{module}",),
+        seeded=parameters.get("seeded", False),
+    )
 
 
 ALL = (
@@ -265,13 +276,17 @@ ALL = (
     _of_pyod("lof_onehot", "lof.LOF", one_hot=True),
     _of_pyod("knn_onehot", "knn.KNN", one_hot=True),
     Detector("isotree", PEER, by_isotree, "isotree", {"ndim": 1}, ("isotree",)),
-    Detector(
-        "isotree_density", PEER, by_isotree, "isotree", {"ndim": 1, "scoring_metric": "density"}, ("isotree",)
-    ),
-    Detector("outliertree", PEER, by_outliertree, "outliertree", modules=("outliertree",)),
+    Detector("isotree_density", PEER, by_isotree, "isotree", {"ndim": 1, "scoring_metric": "density"}, ("isotree",)),
+    Detector("outliertree", PEER, by_outliertree, "outliertree", modules=("outliertree",), seeded=False),
     Detector("frac", BASELINE, frac, "scikit-learn", {"trees": 50, "least": 5, "folds": 3}),
     Detector("old_loop", BASELINE, loop, "catboost", {"iterations": 200}, ("catboost",)),
     Detector(
-        "size", BASELINE, one_column, "pandas", {"column": "Total_Reimbursement"}, only="medicare_provider_aggregates"
+        "size",
+        BASELINE,
+        one_column,
+        "pandas",
+        {"column": "Total_Reimbursement"},
+        seeded=False,
+        only="medicare_provider_aggregates",
     ),
 )

@@ -39,7 +39,8 @@ def _report(work: Work, sender: Connection) -> None:
     before = _start_anew()
     try:
         found = {**work(), "peak_mib": (_kib("VmHWM") - before) / 1024}
-    except Exception as error:  # noqa: BLE001 - whatever a library raises is a result
+    except Exception as error:
+        # Whatever a library raises is a result.
         lines = str(error).splitlines() or [""]
         found = {"failed": f"{type(error).__name__}: {lines[0][:200]}"}
     sender.send_bytes(json.dumps(found).encode())

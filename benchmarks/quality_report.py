@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from cases import ANY_KIND, CLASSIC, ORDINARY, RULES, SAMPLE, SUITES
 from detectors import BASELINE, OURS, PEER
-from environment import REPOSITORY, circumstances, markdown, write_table
+from environment import REPOSITORY, markdown, write_table
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,18 +62,23 @@ def best_of(found: pd.Series, frame: pd.DataFrame, family: str) -> str | None:
     return str(among.idxmax()) if len(among) else None
 
 
-def bootstrapped(differences: pd.Series) -> tuple[float, float, float]:
-    """Return the mean of differences by unit and seed, and the 95 % interval of a bootstrap.
+def bootstrapped(table: Floats) -> tuple[float, float, float]:
+    """Return the mean of differences, shape (units, seeds), and the 95 % interval of a bootstrap.
 
     Units are drawn, and of each drawn one a seed for each seed: seeds of a unit are more alike than units are.
     """
-    table = differences.unstack().to_numpy()
     rng = np.random.default_rng(0)
     n_units, n_seeds = table.shape
     drawn = rng.integers(n_units, size=(DRAWS, n_units, 1))
     seeds = rng.integers(n_seeds, size=(DRAWS, n_units, n_seeds))
     low, high = np.quantile(table[drawn, seeds].mean(axis=(1, 2)), (0.025, 0.975))
     return float(table.mean()), float(low), float(high)
+
+
+def _by_unit(differences: pd.Series) -> Floats:
+    """Return differences by unit (rows) and seed (columns), of the seeds that all units have."""
+    by_seed = {seed: values for seed, values in differences.groupby(level=1) if values.notna().all()}
+    return np.column_stack(list(by_seed.values()))
 
 
 def overlap(frame: pd.DataFrame) -> pd.Series:
@@ -106,8 +111,7 @@ def differences_table(frame: pd.DataFrame) -> str:
         for name in _in_order(frame, OURS):
             if best is None or pd.isna(over_all.get(name)):
                 continue
-            differences = (table.loc[name] - table.loc[best]).unstack().dropna(axis=1).stack()
-            mean, low, high = bootstrapped(differences)
+            mean, low, high = bootstrapped(_by_unit(table.loc[name] - table.loc[best]))
             found.append([title, short, name, best, f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}"])
     return markdown(["Suite", "Measure", "Ours", "Best peer", "Ours minus peer", "95 % interval"], found)
 
@@ -204,8 +208,10 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
     plt.close(figure)
 
 
-def tables(frame: pd.DataFrame) -> dict[str, str]:
-    """Return what stands between the marks of the page."""
+def tables(frame: pd.DataFrame, ablation: bool) -> dict[str, str]:
+    """Return what stands between the marks of the page, from the results of an ablation or of all detectors."""
+    if ablation:
+        return {"ablation": means_table(frame, HEADLINE)}
     return {
         "suite_means": means_table(frame, HEADLINE),
         "differences": differences_table(frame),
@@ -219,11 +225,12 @@ def tables(frame: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def write_page(frame: pd.DataFrame) -> None:
-    """Put the tables into the page and draw the plot beside it."""
-    for mark, text in tables(frame).items():
+def write_page(frame: pd.DataFrame, ablation: bool) -> None:
+    """Put the tables into the page; of all detectors, draw the plot beside it too."""
+    for mark, text in tables(frame, ablation).items():
         write_table(mark, text, PAGE)
-    plot(frame, PLOT)
+    if not ablation:
+        plot(frame, PLOT)
 
 
 def _in_order(frame: pd.DataFrame, *families: str) -> list[str]:
