@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ class Problem:
         """Names of the columns of numbers."""
         return [name for name in self.data if is_numeric_dtype(self.data[name])]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Return the same text for the same rows and the same wanted ones."""
         rows = pd.util.hash_pandas_object(self.data.assign(wanted=self.wanted), index=False).to_numpy()
@@ -142,6 +142,8 @@ def cases(
     ]
 
 
+# Detectors are run case by case.
+@lru_cache(maxsize=1)
 def problem_of(case: Case, folder: Path, most_rows: int = MOST_ROWS) -> Problem:
     """Return what a case holds, from the folder of the public sets or from the sample claims of the repository."""
     if case.suite == SAMPLE:

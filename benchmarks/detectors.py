@@ -1,7 +1,7 @@
 """The detectors that are compared: this project's, other libraries', and two simple ways to do what this one does.
 
-All are given the same rows without labels, on one thread, and are at their defaults but for what `parameters` says.
-Libraries are imported where they are used, so that one that is not installed is missed by its own detector only.
+All are given the same rows without labels, on one thread unless told otherwise, and are at their defaults but for what
+`parameters` says. Peers are imported where they are used, so that one that is not installed is missed by nobody else.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import catboost
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xgboost
 from cases import Problem
 from scipy.stats import gaussian_kde
 from sklearn.base import BaseEstimator
@@ -94,15 +97,16 @@ class Detector:
         return source_hash() if self.package == "claims-fraud" else f"{self.package} {version(self.package)}"
 
 
+@cache
 def source_hash() -> str:
     """Return a hash of the source of the autoencoder: other source, other results."""
     files = sorted(Path(autoencoder.__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
-def ours(problem: Problem, seed: int, **parameters: Any) -> Found:
+def ours(problem: Problem, seed: int, *, n_jobs: int = 1, **parameters: Any) -> Found:
     """Find by this project's estimator; rows are scored by models that did not see them."""
-    model = ClaimsTreeAutoencoder(**parameters, context_features=problem.context, seed=seed, n_jobs=1)
+    model = ClaimsTreeAutoencoder(**parameters, context_features=problem.context, seed=seed, n_jobs=n_jobs)
     scores, parts = model.fit(problem.data, problem.categorical, problem.numeric, groups=problem.groups)
     columns = list(problem.data)
     return Found(scores, parts[columns].to_numpy(), lambda: model.compute_fraud_scores(problem.data))
@@ -165,16 +169,12 @@ def frac(problem: Problem, seed: int, *, trees: int, least: int, folds: int) -> 
     return Found(parts.sum(axis=1), parts)
 
 
-def loop(problem: Problem, seed: int, **parameters: Any) -> Found:
+def loop(problem: Problem, seed: int, *, library: str = "catboost", n_jobs: int = 1, **parameters: Any) -> Found:
     """Find by one regressor a column on codes, fitted and scored on the same rows, squared errors summed."""
-    from catboost import CatBoostRegressor  # noqa: PLC0415
-
     inputs = _codes(problem)
     scaled, models = StandardScaler().fit_transform(inputs), {}
     for place in np.flatnonzero(np.ptp(inputs, axis=0)):
-        model = CatBoostRegressor(
-            **parameters, random_seed=seed, thread_count=1, allow_writing_files=False, verbose=False
-        )
+        model = _regressor(library, seed, n_jobs, parameters)
         models[place] = model.fit(np.delete(inputs, place, axis=1), scaled[:, place])
 
     def errors() -> Floats:
@@ -225,6 +225,13 @@ def _codes(problem: Problem) -> Floats:
     return codes[:, [order.index(name) for name in problem.data]]
 
 
+def _regressor(library: str, seed: int, n_jobs: int, parameters: Mapping[str, Any]) -> Any:
+    if library == "xgboost":
+        return xgboost.XGBRegressor(**parameters, random_state=seed, n_jobs=n_jobs)
+    fixed = {"random_seed": seed, "thread_count": n_jobs, "allow_writing_files": False, "verbose": False}
+    return catboost.CatBoostRegressor(**parameters, **fixed)
+
+
 def _gaussian_surprise(target: Floats, predicted: Floats) -> Floats:
     errors = target - predicted
     spread = max(float(errors.std()), 1e-9)
@@ -247,7 +254,8 @@ def _most_frequent(codes: Floats) -> npt.NDArray[np.int_]:
     return np.where(places < 0, len(by_frequency), places)
 
 
-def _default_parameters(model_type: str) -> dict[str, Any]:
+def default_parameters(model_type: str) -> dict[str, Any]:
+    """Return what the estimator has by default, but for what a case or a benchmark says."""
     given = ClaimsTreeAutoencoder(model_type).get_params()
     return {name: value for name, value in given.items() if name not in {"context_features", "seed", "n_jobs"}}
 
@@ -266,7 +274,7 @@ def _of_pyod(name: str, model: str, *, one_hot: bool, **parameters: Any) -> Dete
 
 
 ALL = (
-    *(Detector(kind, OURS, ours, "claims-fraud", _default_parameters(kind)) for kind in ("catboost", "xgboost")),
+    *(Detector(kind, OURS, ours, "claims-fraud", default_parameters(kind)) for kind in ("catboost", "xgboost")),
     _of_pyod("iforest", "iforest.IForest", one_hot=False, seeded=True),
     _of_pyod("iforest_onehot", "iforest.IForest", one_hot=True, seeded=True, n_estimators=200),
     _of_pyod("ecod", "ecod.ECOD", one_hot=False),
@@ -279,7 +287,7 @@ ALL = (
     Detector("isotree_density", PEER, by_isotree, "isotree", {"ndim": 1, "scoring_metric": "density"}, ("isotree",)),
     Detector("outliertree", PEER, by_outliertree, "outliertree", modules=("outliertree",), seeded=False),
     Detector("frac", BASELINE, frac, "scikit-learn", {"trees": 50, "least": 5, "folds": 3}),
-    Detector("old_loop", BASELINE, loop, "catboost", {"iterations": 200}, ("catboost",)),
+    Detector("old_loop", BASELINE, loop, "catboost", {"iterations": 200}),
     Detector(
         "size",
         BASELINE,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,7 +18,10 @@ Work = Callable[[], dict[str, Any]]
 
 
 def forked(work: Work, longest: float) -> dict[str, Any]:
-    """Return what the work returns, and `peak_mib`: by how much memory grew at most; or why it `failed`."""
+    """Return what the work returns, and `peak_mib`: by how much memory grew at most; or why it `failed`.
+
+    Work that makes ready first says its own `peak_mib`.
+    """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_report, args=(work, sender))
@@ -35,10 +37,25 @@ def forked(work: Work, longest: float) -> dict[str, Any]:
     return {"failed": f"took longer than {longest:g} s"} if said is None else json.loads(said)
 
 
+class Memory:
+    """By how much this process grows from now on."""
+
+    def __init__(self) -> None:
+        # Forgets the peak so far.
+        (PROC / "self" / "clear_refs").write_text("5")
+        self._before = _kib("VmRSS")
+
+    @property
+    def peak_mib(self) -> float:
+        """Return by how much it was larger at most."""
+        return (_kib("VmHWM") - self._before) / 1024
+
+
 def _report(work: Work, sender: Connection) -> None:
-    before = _start_anew()
+    memory = Memory()
     try:
-        found = {**work(), "peak_mib": (_kib("VmHWM") - before) / 1024}
+        found = work()
+        found = {"peak_mib": memory.peak_mib, **found}
     except Exception as error:
         # Whatever a library raises is a result.
         lines = str(error).splitlines() or [""]
@@ -46,11 +63,5 @@ def _report(work: Work, sender: Connection) -> None:
     sender.send_bytes(json.dumps(found).encode())
 
 
-def _start_anew() -> int:
-    """Forget the peak so far, and return what memory is in use, in KiB."""
-    (PROC / "self" / "clear_refs").write_text("5")
-    return _kib("VmRSS")
-
-
 def _kib(field: str) -> int:
-    return kib((PROC / str(os.getpid()) / "status").read_text(), field)
+    return kib((PROC / "self" / "status").read_text(), field)

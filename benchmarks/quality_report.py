@@ -198,7 +198,9 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
         chance = means(frame, of, "base_rate").max()
         panel.axvline(chance, color="#555555", linestyle=":", zorder=1)
         panel.text(chance, -0.75, " chance", va="center", color="#555555", fontsize=9)
-        panel.set(title=title, xlabel="Average precision (mean)", xlim=(0, None), ylim=(-1.2, len(found) - 0.5))
+        panel.set(
+            title=title, xlabel="Average precision (mean)", xlim=(0, 1.08 * found.max()), ylim=(-1.2, len(found) - 0.5)
+        )
         panel.grid(axis="both", color="#e4e4e4", zorder=0)
         panel.spines[["top", "right"]].set_visible(False)
     labels = {OURS: "this project", PEER: "other libraries", BASELINE: "baselines"}
