@@ -29,7 +29,7 @@ from cases import ANY_KIND, CLASSIC, MOST_ROWS, RULES, SAMPLE, SUITES, Bools, Ca
 from detectors import ALL, BASELINE, OURS, PEER, Detector, Floats, Found
 from environment import RESULTS, WORK, circumstances
 from measuring import forked
-from quality_report import frame_of, tables, write_page
+from quality_report import frame_of, write_page
 from sklearn.metrics import roc_auc_score
 from variants import ablations
 
@@ -238,11 +238,9 @@ def main() -> None:
     path = folder / RESULTS_OF[given.ablation]
     detectors = ablations() if given.ablation else chosen(given.detectors, ALL)
     to_do = [] if given.report else cases(given.suites, given.sets, given.seeds, given.rates)
-    frame = frame_of(run_all(detectors, to_do, given, path))
-    if given.quick:
-        print(*tables(frame, given.ablation).values(), sep="\n")
-    else:
-        write_page(frame, given.ablation)
+    run_all(detectors, to_do, given, path)
+    if not given.quick:
+        write_page(frame_of(read(path)), given.ablation)
 
 
 if __name__ == "__main__":

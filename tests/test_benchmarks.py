@@ -13,6 +13,7 @@ import pytest
 import quality_report as report
 from cases import CLASSIC, RULES, Case, Problem, corrupt
 from detectors import BASELINE, OURS, PEER, Detector, Found
+from environment import RESULTS
 from measuring import forked
 
 SEED = 3
@@ -214,3 +215,10 @@ class TestReport:
 
     def test_overlap_of_seeds(self):
         assert report.overlap(self.frame())[RULES, "ours"] == 0.5
+
+    def test_all_of_the_page_is_made_from_the_results(self, tmp_path):
+        frame = report.frame_of(quality.read(RESULTS / "detection_quality.parquet"))
+        for text in report.tables(frame, ablation=False).values():
+            assert text.count("\n") > 1
+        report.plot(frame, tmp_path / "plot.svg")
+        assert "Average precision" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
