@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cases
 import detection_quality as quality
+import detection_speed as speed
 import numpy as np
 import pandas as pd
 import pytest
@@ -222,3 +224,21 @@ class TestReport:
             assert text.count("\n") > 1
         report.plot(frame, tmp_path / "plot.svg")
         assert "Average precision" in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+
+
+class TestSpeed:
+    def test_more_columns_are_the_same_with_a_tenth_in_random_order(self):
+        more = speed.with_columns(rows(), 7)
+        assert more.shape == (2_000, 7)
+        assert more.iloc[:, :4].set_axis(list(rows()), axis=1).equals(rows())
+        assert 0.05 < (more["code_0"] != more["code_4"]).mean() < 0.1
+        assert sorted(more["code_0"]) == sorted(more["code_4"])
+        assert speed.with_columns(rows(), 3).shape == (2_000, 3)
+
+    def test_each_task_is_measured_once(self, tmp_path):
+        found = [{**asdict(task), "version": 1} for task in speed.tasks(speed.Sizes())]
+        keys = [speed.key_of(row) for row in found]
+        assert len(set(keys)) == len(keys)
+        path = tmp_path / "results.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in (*found, {**found[0], "version": 2})))
+        assert [row["version"] for row in speed.known(path)] == [2, *([1] * (len(found) - 1))]
