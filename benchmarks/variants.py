@@ -7,7 +7,7 @@ of their own, so what is replaced for one is as it was for the next.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from cases import Problem
 from detectors import ALL, OURS, Detector, Floats, Found, ours
 
 from claims_fraud.autoencoder.boosters import Matrix
-from claims_fraud.autoencoder.column_model import ColumnModel, Predictions
+from claims_fraud.autoencoder.column_model import ColumnModel, Prediction
 from claims_fraud.autoencoder.encoding import Ints
 from claims_fraud.autoencoder.surprise import SMALLEST, ScoreScale
 
@@ -39,7 +39,7 @@ class Unweighted(ScoreScale):
         return replace(learned, ratio_weights=(1.0,) * ratios.shape[1], contradiction=(center, spread))
 
 
-def in_sample(fit: Callable[[Any], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints) -> Predictions:
+def in_sample(fit: Callable[[Any], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints) -> Iterator[Prediction]:
     """Predict rows by a model that has seen them."""
     every = np.ones(len(folds), dtype=bool)
     yield every, fit(every).predict(inputs, marginal)
