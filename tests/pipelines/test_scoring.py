@@ -72,6 +72,7 @@ def scored(**columns: list) -> pd.DataFrame:
         **{name: ["same"] * rows for name in COLUMNS.roles if name != "claim_id"},
         "fraud_score": [1.0] * rows,
         "fraud_percentile": [50.0] * rows,
+        "excess_amount": [0.0] * rows,
         "reason_1": ["because"] * rows,
         "reason_2": [None] * rows,
         "reason_3": [None] * rows,
@@ -217,6 +218,17 @@ class TestRankScores:
         table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[30.0, 20.0, 10.0])
         assert rank_scores(table, COLUMNS, settings(top_k=2))["flagged"].tolist() == [True, True, False]
 
+    def test_by_excess_the_most_money_comes_first_and_claims_without_it_by_score(self):
+        table = scored(
+            claim_id=["a", "b", "c", "d", "e", "f"],
+            fraud_score=[9.0, 1.0, 2.0, 3.0, 5.0, 4.0],
+            excess_amount=[0.0, 10.0, 700.0, 0.0, None, 10.0],
+        )
+        ranked = rank_scores(table, COLUMNS, settings(rank_by="excess", top_k=2))
+        assert ranked["claim_id"].tolist() == ["c", "b", "f", "a", "e", "d"]
+        assert ranked["flagged"].tolist() == [True, True, False, False, False, False]
+        assert "ranking" not in ranked
+
     def test_top_k_beyond_all_rows_flags_all(self):
         assert rank_scores(scored(fraud_score=[2.0, 1.0]), COLUMNS, settings(top_k=10))["flagged"].tolist() == [
             True,
@@ -234,6 +246,7 @@ class TestRankScores:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "reason_1",
             "reason_2",
@@ -304,6 +317,7 @@ class TestListTopClaims:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "claim_id",
             "claim_date",
@@ -374,6 +388,7 @@ class TestPipeline:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "reason_1",
             "reason_2",
