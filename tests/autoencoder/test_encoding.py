@@ -211,7 +211,7 @@ def test_an_atom_is_a_bin_of_its_own():
 def test_numbers_are_told_apart_by_the_grid_and_are_alike_by_the_bin():
     # A bin holds some 70 of these and a step of the grid some 16.
     encoder = NumberEncoder.fit(pd.Series(np.arange(1001.0)))
-    encoded = encoder.encode(pd.Series([500.0, 510.0, 520.0, 1000.0, 5000.0, np.nan]))
+    encoded = encoder.encode(pd.Series([510.0, 520.0, 550.0, 1000.0, 5000.0, np.nan]))
     assert encoded.alike.tolist() == encoded.classes.tolist()
     assert encoded.alike[0] == encoded.alike[2]
     assert encoded.codes[0] < encoded.codes[2]

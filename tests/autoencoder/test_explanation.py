@@ -44,7 +44,7 @@ def support(name, given):
     )
 
 
-def explain(name, claims, expected, given=("code", "specialty"), by_rarity=False, counted=False):
+def explain(name, claims, expected, given=("code", "specialty"), *, by_rarity=False, counted=False):
     """Return what is said of a column of claims: (code, specialty, amount) each."""
     rows = pd.DataFrame(claims, columns=["code", "specialty", "amount"], index=[9] * len(claims))
     masks = {"by_rarity": np.full(len(rows), by_rarity), "counted": np.full(len(rows), counted)}
@@ -116,7 +116,8 @@ class TestContradictions:
 
     def test_pooled_categories_and_no_value_have_names(self):
         assert sentence("specialty", [("visit", "GP", 1.0)], expect(2, 3, 0.5, 0.4), given=["code"]) == (
-            "specialty GP; a rarer value (50%) or no value (40%) expected given code visit; seen in 50 of 60 such claims"
+            "specialty GP; a rarer value (50%) or no value (40%) expected given code visit; "
+            "seen in 50 of 60 such claims"
         )
 
     def test_judged_from_nothing_all_claims_are_comparable(self):

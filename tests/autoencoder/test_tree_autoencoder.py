@@ -64,9 +64,9 @@ class TestScores:
     def test_context_features_add_nothing_and_are_no_reason(self, fitted, claims):
         judgement = fitted.judge(claims)
         assert (judgement.parts["region"] == 0).all()
-        reasons = fitted.reasons(claims, judgement, top=5).stack()
+        reasons = [reason for reason in fitted.reasons(claims, judgement, top=5).to_numpy().ravel() if reason]
         assert len(reasons) > 100
-        assert not reasons.str.startswith("region ").any()
+        assert not any(reason.startswith("region ") for reason in reasons)
 
     def test_swapped_values_are_found(self, make_model, model_type, swapped, features):
         data, is_swapped = swapped
@@ -237,14 +237,14 @@ class TestExplanations:
         found = fitted.explain(shuffled, top=None)
         assert found["row"].tolist() == [label for label in shuffled.index for _ in range(4)]
         assert found["place"].tolist() == [1, 2, 3, 4] * 900
-        assert (found["surprise"].to_numpy().reshape(900, 4).argsort(kind="stable")[:, ::-1] >= 0).all()
         assert (np.diff(found["surprise"].to_numpy().reshape(900, 4)) <= 0).all()
 
     def test_each_part_is_that_of_its_column(self, fitted, claims):
-        found = fitted.explain(claims, top=None).pivot(index="row", columns="column", values="surprise")
-        assert sorted(found) == ["amount", "code", "days", "specialty"]
-        parts = fitted.judge(claims).parts[list(found)]
-        assert np.array_equal(found.to_numpy(), parts.to_numpy())
+        found = fitted.explain(claims, top=None)
+        parts = fitted.judge(claims).parts
+        assert sorted(found["column"].unique()) == ["amount", "code", "days", "specialty"]
+        for name, said in found.groupby("column"):
+            assert said["surprise"].tolist() == parts[name].tolist()
 
     @pytest.mark.parametrize(("top", "rows"), [(0, 0), (1, 5), (3, 15), (9, 20), (None, 20)])
     def test_there_are_as_many_columns_as_asked_for(self, fitted, claims, top, rows):
@@ -265,18 +265,21 @@ class TestExplanations:
         found = fitted.explain(visits.head(1).assign(amount=417.0)).query("column == 'amount'")
         assert found["direction"].tolist() == ["above"]
         assert found[["comparable", "such"]].to_numpy().tolist() == [[len(visits), 0]]
-        said = rf"amount 417; \d+(\.\d+)?–1\d\d expected given code visit and specialty GP; about as high in 0 of {len(visits)} such claims"
-        assert re.fullmatch(said, found["sentence"].item())
+        assert re.fullmatch(
+            r"amount 417; \d+(\.\d+)?–1\d\d expected given code visit and specialty GP; "
+            rf"about as high in 0 of {len(visits)} such claims",
+            found["sentence"].item(),
+        )
 
 
 class TestReasons:
     def test_they_are_the_sentences_of_the_parts_that_stand_out(self, fitted, claims):
         judgement = fitted.judge(claims)
         reasons = fitted.reasons(claims, judgement, top=4)
-        explanations = fitted.explain(claims, top=None).set_index(["row", "place"])
-        sentences = explanations["sentence"].unstack().to_numpy()
+        explanations = fitted.explain(claims, top=None)
+        sentences = explanations["sentence"].to_numpy().reshape(900, 4)
         # No less than an equal share of the score.
-        stands_out = explanations["surprise"].unstack().to_numpy() >= judgement.scores[:, None] / 4 - 1e-12
+        stands_out = explanations["surprise"].to_numpy().reshape(900, 4) >= judgement.scores[:, None] / 4 - 1e-12
         assert list(reasons) == ["reason_1", "reason_2", "reason_3", "reason_4"]
         assert (reasons.to_numpy()[stands_out] == sentences[stands_out]).all()
         assert (reasons.notna().to_numpy() == stands_out).all()
@@ -298,42 +301,35 @@ class TestReasons:
         data.loc[0, "amount"] = 2.0
         model = make_model("xgboost")
         model.fit(data, ["code"], ["amount"])
-        assert "in 0 of 49 such claims" in model.reasons(data, model.training_judgement_, top=2).iloc[0, 0]
-        assert "in 1 of 50 such claims" in model.explain(data.head(1))["sentence"].iloc[0]
+        # Of the 51 amounts of 2, one is this row's own.
+        assert "seen in 0 of 50 such claims" in model.reasons(data, model.training_judgement_).iloc[0, 0]
+        sentences = model.explain(data.head(1)).set_index("column")["sentence"]
+        assert "seen in 1 of 51 such claims" in sentences["code"]
 
 
 class TestExplanationsHold:
     """What explanations say is measured on claims that the model did not see."""
 
-    @pytest.fixture(scope="class")
-    def model(self, make_claims, make_model, model_type, features):
-        model = make_model(model_type, context_features=("region",))
-        model.fit(make_claims(4000, 0), *features)
-        return model
-
-    def test_the_interval_of_a_number_holds_80_percent(self, model, make_claims):
+    def test_the_interval_of_a_number_holds_80_percent(self, fitted_on_many, make_claims):
         new = make_claims(20_000, 11)
-        amounts = model.explain(new, top=None).query("column == 'amount' and judged_from != ''")
-        assert len(amounts) > 0.5 * len(new)
-        expected = model.judge(new).expectations["amount"]
+        expected = fitted_on_many.judge(new).expectations["amount"]
         amount = new["amount"].astype(np.float32)
         assert 0.78 < ((amount >= expected.low) & (amount <= expected.high)).mean() < 0.82
 
-    @pytest.mark.parametrize("most_values", [1, 3])
-    def test_with_what_was_expected_in_its_place_the_score_is_lower(self, model, make_claims, monkeypatch, most_values):
-        monkeypatch.setattr("claims_fraud.autoencoder.swaps.MOST_VALUES", most_values)
-        data, _ = with_swaps(make_claims(10_000, 9), model.scored_features_, seed=0)
-        scores = model.judge(data).scores
-        data = data[model.percentile(scores) > 99].reset_index(drop=True)
-        before = model.judge(data).scores
-        first = model.explain(data, top=1)
-        print(len(data))
-        as_expected = data.copy()
-        for reason in first.itertuples():
+    def test_with_what_was_expected_in_place_of_a_swapped_value_the_score_is_lower(self, fitted_on_many, make_claims):
+        columns = enumerate(fitted_on_many.scored_features_)
+        swapped = pd.concat([with_swaps(make_claims(5000, seed), [name], seed)[0] for seed, name in columns])
+        above = fitted_on_many.percentile(fitted_on_many.judge(swapped).scores) > 99
+        rows = swapped[above].reset_index(drop=True)
+        reasons = fitted_on_many.explain(rows, top=1)
+        as_expected = rows.copy()
+        for reason in reasons.itertuples():
             as_expected.loc[reason.row, reason.column] = self.expected_value(reason)
-        known = ~first["expected"].str.startswith("a rarer value").to_numpy()
-        print(known.mean(), (model.judge(as_expected).scores < before)[known].mean())
-        assert (model.judge(as_expected).scores < before)[known].mean() >= 0.95
+        # A rarer value is none that could be put there.
+        told = ~reasons["expected"].str.startswith("a rarer value").to_numpy()
+        lower = fitted_on_many.judge(as_expected).scores < fitted_on_many.judge(rows).scores
+        assert told.sum() > 300
+        assert lower[told].mean() >= 0.95
 
     @staticmethod
     def expected_value(reason):
@@ -513,6 +509,7 @@ class TestScikitLearn:
             "n_folds",
             "n_jobs",
             "seed",
+            "suspicious_direction",
         ]
 
 
