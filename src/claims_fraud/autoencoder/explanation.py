@@ -1,4 +1,4 @@
-"""Reasons in words: what the claim says, what was expected, and from what.
+"""Reasons in words: what the claim says, what was expected and from what, and how often comparable claims say the like.
 
 Not for scores: it is given the parts and the expectations that the scores were made of.
 """

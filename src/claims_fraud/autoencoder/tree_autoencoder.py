@@ -131,6 +131,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     >>> fraud_scores, per_feature_errors = model.fit(claims, ["code"], ["amount"])
     >>> int(fraud_scores.argmax())
     0
+    >>> new = pd.DataFrame({"code": ["visit"], "amount": [9500.0]})
+    >>> model.explain(new, top=1)["sentence"].item()  # doctest: +ELLIPSIS
+    'amount 9,500; ... expected given code visit; about as high in 1 of 279 such claims'
     """
 
     def __init__(  # noqa: PLR0913
