@@ -153,10 +153,11 @@ INGESTED = {
     "04_feature/features_validation.parquet",
     "04_feature/features_test.parquet",
 }
+REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
 SCORED = {
     "07_model_output/fraud_scores.parquet",
     "07_model_output/fraud_scores_catboost.parquet",
-    "08_reporting/top_claims.csv",
+    *REPORTED,
 }
 
 
@@ -170,7 +171,7 @@ class TestRunOptions:
             ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
             ("--from-nodes=score_features", SCORED),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", {"08_reporting/top_claims.csv"}),
+            ("--from-inputs=fraud_scores", REPORTED),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -236,6 +237,11 @@ class TestMlflow:
         assert first.data.metrics["n"] == metrics["n"]
         assert first.data.metrics["labelled.auroc"] == metrics["labelled"]["auroc"]
         assert "labelled.by_kind.upcoding.auroc" in first.data.metrics
+
+    def test_has_the_metrics_of_scoring(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/scoring_metrics.json").read_text())
+        assert first.data.metrics["scoring.flagged"] == metrics["flagged"]
+        assert first.data.metrics["scoring.excess_amount_flagged"] == metrics["excess_amount_flagged"]
 
     def test_is_finished_and_named_after_the_pipeline(self, first):
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")

@@ -64,7 +64,8 @@ class ProjectHooks:
         if dataset_name in METRICS:
             from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
 
-            log_metrics(data)
+            # Both count claims as n, and training's are logged under their names.
+            log_metrics(data if dataset_name == "training_metrics" else {"scoring": data})
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -294,3 +294,33 @@ def test_a_value_missing_where_it_never_is_surprises():
     missing, median = encoder.encode(pd.Series([np.nan, 500.0])).rarity
     assert missing > 7
     assert median < 1
+
+
+class TestSuspiciousDirection:
+    values = pd.Series(np.arange(1000.0))
+
+    @pytest.mark.parametrize(
+        ("suspicious", "rare"),
+        [(None, [True, False, True]), ("high", [False, False, True]), ("low", [True, False, False])],
+    )
+    def test_only_that_side_is_rare(self, suspicious, rare):
+        encoder = NumberEncoder.fit(self.values, suspicious)
+        assert (encoder.encode(pd.Series([-5000.0, 499.0, 6000.0])).rarity > 1).tolist() == rare
+
+    def test_a_missing_value_is_as_rare_as_ever(self):
+        values = pd.Series([*np.arange(99.0), None])
+        both, high = (NumberEncoder.fit(values, side).encode(values.tail(1)).rarity[0] for side in (None, "high"))
+        assert both == high > 1
+
+    def test_the_innocent_side_is_that_below_the_middle_of_what_was_expected(self):
+        encoder = NumberEncoder.fit(self.values, "high")
+        last = encoder.n_classes - 1
+        expected = np.zeros((4, encoder.n_classes))
+        expected[:, 10] = 1.0
+        assert encoder.innocent(expected, np.array([3, 9, 11, last])).tolist() == [True, True, False, False]
+        low = NumberEncoder.fit(self.values, "low")
+        assert low.innocent(expected, np.array([3, 9, 11, last])).tolist() == [False, False, True, False]
+
+    def test_without_a_direction_no_side_is_innocent(self):
+        encoder = NumberEncoder.fit(self.values)
+        assert not encoder.innocent(np.tile(encoder.marginal, (2, 1)), np.array([0, 5])).any()

@@ -513,6 +513,27 @@ class TestScikitLearn:
         ]
 
 
+class TestSuspiciousDirection:
+    def test_a_low_amount_adds_nothing_where_high_ones_are_suspicious(self, make_model, model_type, claims, features):
+        model = make_model(model_type, suspicious_direction={"amount": "high"})
+        model.fit(claims, *features)
+        visits = claims[claims["code"] == "visit"].head(2).assign(amount=[0.5, 9800.0])
+        _, parts = model.compute_fraud_scores(visits)
+        assert parts["amount"].iloc[0] == 0
+        assert parts["amount"].iloc[1] > 1
+
+    @pytest.mark.parametrize(
+        ("directions", "message"),
+        [
+            ({"code": "high"}, "suspicious_direction names 'code', which is none of num_features (amount, days)"),
+            ({"amount": "up"}, "suspicious_direction of 'amount' is 'up'; allowed are high, low. Leave the column out"),
+        ],
+    )
+    def test_other_columns_and_sides_are_refused(self, make_model, claims, features, directions, message):
+        with pytest.raises(InputError, match=re.escape(message)):
+            make_model("xgboost", suspicious_direction=directions).fit(claims, *features)
+
+
 class TestArtefact:
     def test_a_loaded_model_scores_and_explains_to_the_bit(self, fitted, claims, tmp_path):
         fitted.save(tmp_path / "model")

@@ -28,6 +28,7 @@ COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount"
 SCORING = ScoringParameters.model_validate({"scored_at": "2026-06-30", "top_claims": 3})
 HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
 SCORES = "07_model_output/fraud_scores.parquet"
+REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
 SCORE_NEW = "--pipelines=score_new"
 
 
@@ -283,7 +284,7 @@ class TestPossibleDuplicateOf:
         assert list(table)[6:8] == ["possible_duplicate_of", "rank"]
         assert table["possible_duplicate_of"].tolist() == ["a", None]
         top = list_top_claims(table, self.columns, SCORING)
-        assert list(top)[9:12] == ["reason_3", "possible_duplicate_of", "code"]
+        assert list(top)[10:13] == ["reason_3", "possible_duplicate_of", "code"]
         assert top["possible_duplicate_of"].tolist() == ["a", None]
 
     def test_scores_from_before_it_was_there_are_made_anew_first(self):
@@ -355,6 +356,7 @@ class TestPipeline:
             "07_model_output/fraud_scores.parquet",
             "07_model_output/fraud_scores_catboost.parquet",
             "07_model_output/training_scores_catboost.parquet",
+            "08_reporting/scoring_metrics.json",
             "08_reporting/top_claims.csv",
             "08_reporting/training_metrics_catboost.json",
         }
@@ -474,7 +476,7 @@ class TestPipeline:
         params = "training.model_type=xgboost,training.n_jobs=1"
         assert copied.run("--pipelines=training,scoring", params=params) == (0, "")
         after = contents(copied.data)
-        shared = {"07_model_output/fraud_scores.parquet", "08_reporting/top_claims.csv"}
+        shared = {"07_model_output/fraud_scores.parquet", *REPORTED}
         assert {name for name in before if before[name] != after[name]} == shared
         assert {name for name in set(after) - set(before) if "columns" not in name} == {
             "06_models/autoencoder_xgboost/model.json",
@@ -523,7 +525,7 @@ class TestScoreNew:
         assert {name for name in before if before[name] != after[name]} == {
             "07_model_output/fraud_scores.parquet",
             "07_model_output/fraud_scores_catboost.parquet",
-            "08_reporting/top_claims.csv",
+            *REPORTED,
         }
         assert set(after) - set(before) == {
             "02_intermediate/rejected_new_claims.parquet",
