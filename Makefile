@@ -11,7 +11,8 @@ export KEDRO_DISABLE_TELEMETRY := 1
 
 SAMPLE := data/01_raw
 
-.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean benchmark-spark benchmark-kill
+.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean \
+	benchmark-spark benchmark-kill benchmark-quality benchmark-speed
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,13 +59,17 @@ lock: | $(UV) ## Pin the dependencies of pyproject.toml, with hashes and without
 	@$(COMPILE) --output-file requirements/run.lock
 	@$(COMPILE) --extra spark --constraint requirements/run.lock --output-file requirements/spark.lock
 	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file requirements/dev.lock
+	@$(COMPILE) --extra spark --group dev --group benchmark --constraint requirements/dev.lock \
+		--output-file requirements/benchmark.lock
 
 lock-check: | $(UV) ## Check that the locks fit pyproject.toml
-	@for lock in run spark dev; do cp requirements/$$lock.lock .venv/$$lock.lock; done
+	@for lock in run spark dev benchmark; do cp requirements/$$lock.lock .venv/$$lock.lock; done
 	@$(COMPILE) --output-file .venv/run.lock
 	@$(COMPILE) --extra spark --constraint requirements/run.lock --output-file .venv/spark.lock
 	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file .venv/dev.lock
-	@for lock in run spark dev; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
+	@$(COMPILE) --extra spark --group dev --group benchmark --constraint requirements/dev.lock \
+		--output-file .venv/benchmark.lock
+	@for lock in run spark dev benchmark; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
 		|| { echo "requirements/$$lock.lock does not fit pyproject.toml: run make lock"; exit 1; }; done
 
 viz: .venv/run ## Build the picture of the pipeline as a static site in build/
@@ -82,21 +87,35 @@ benchmark-spark: .venv/spark ## Measure speed and memory of scoring 1 and 5 mill
 benchmark-kill: .venv/spark ## Kill processes while they save Delta tables, and look at what the next one finds
 	@$(BIN)/python benchmarks/kill_during_save.py
 
+# Where the public data sets are: see benchmarks/README.md.
+DATA ?= ../shared/data
+
+benchmark-quality: .venv/benchmark ## Measure how well fraud is found, beside other detectors; DATA=FOLDER of the public sets
+	@$(BIN)/python benchmarks/detection_quality.py --data $(DATA)
+
+benchmark-speed: .venv/benchmark ## Measure time and memory of detection, beside other detectors
+	@$(BIN)/python benchmarks/detection_speed.py
+
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \
 		data/databricks build dist mlartifacts mlflow.db
 
 # Set-up. A stamp a lock; each lock holds the one before, so that a smaller one is never installed over a larger.
 .venv/run: requirements/run.lock pyproject.toml | .venv $(UV)
-	@$(call install,run,spark dev)
+	@$(call install,run,spark dev benchmark)
 	@touch $@
 
 .venv/spark: requirements/spark.lock pyproject.toml | .venv $(UV)
-	@$(call install,spark,dev)
+	@$(call install,spark,dev benchmark)
 	@touch $@
 
 .venv/dev: requirements/dev.lock pyproject.toml | .venv $(UV)
-	@$(call install,dev,)
+	@$(call install,dev,benchmark)
+	@touch $@
+
+# Two of the peers come as source: they are built here, with a C++ compiler.
+.venv/benchmark: requirements/benchmark.lock pyproject.toml | .venv $(UV)
+	@$(call install,benchmark,)
 	@touch $@
 
 # Install a lock, or bring a larger one that is there up to date in its place.

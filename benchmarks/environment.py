@@ -81,12 +81,11 @@ def circumstances() -> dict[str, Any]:
     }
 
 
-def write_table(mark: str, text: str) -> None:
-    """Put a text between the marks of that name in the README of the benchmarks."""
+def write_table(mark: str, text: str, page: Path = README) -> None:
+    """Put a text between the marks of that name in a page, by default the README of the benchmarks."""
     begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
-    page = README.read_text(encoding="utf-8")
-    before, rest = page.split(begin)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def markdown(head: list[str], rows: list[list[Any]]) -> str:

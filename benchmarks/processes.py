@@ -87,8 +87,8 @@ class MemoryWatch(threading.Thread):
             together = 0
             for process, kind, status in self._look():
                 # The last one counts: a process that becomes another program starts anew. At its end it has none.
-                self._peaks[kind, process] = _kib(status, "VmHWM") or self._peaks.get((kind, process), 0)
-                together += _kib(status, "VmRSS")
+                self._peaks[kind, process] = kib(status, "VmHWM") or self._peaks.get((kind, process), 0)
+                together += kib(status, "VmRSS")
             self._most = max(self._most, together)
 
     def finish(self) -> dict[str, int]:
@@ -118,6 +118,7 @@ def _kind(words: list[bytes]) -> str:
     return "worker" if b"pyspark.daemon" in words else "other"
 
 
-def _kib(status: str, field: str) -> int:
+def kib(status: str, field: str) -> int:
+    """Return a field of a process's status in KiB, 0 where it has none."""
     found = [line.split()[1] for line in status.splitlines() if line.startswith(f"{field}:")]
     return int(found[0]) if found else 0

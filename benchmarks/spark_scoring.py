@@ -19,10 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from environment import (
-    AS_OF,
     RESULTS,
     WORK,
     catalog_of,
@@ -35,15 +32,14 @@ from environment import (
     spark_session,
     write_table,
 )
+from generated import write_features
 from kedro.io import DataCatalog, DatasetError
-from pandas.api.types import is_object_dtype
 from processes import MemoryWatch, kill_tree, limit_memory
 
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.persistence import packed
-from claims_fraud.claims import Columns, DataIngestion
-from claims_fraud.claims.sample import CHUNK_SIZE, generate_chunks
+from claims_fraud.claims.sample import CHUNK_SIZE
 from claims_fraud.pipelines.scoring import create_pipeline
 from claims_fraud.pipelines.training.nodes import fit_autoencoder
 from claims_fraud.scores import score_claims, with_flags
@@ -91,28 +87,6 @@ def made_by(task: Task, folder: Path) -> Path:
         "fit": training_scores_path(folder, task.model_type),
         "tables": folder / f"rows_{task.rows}" / "tables",
     }[task.step]
-
-
-def generate(task: Task, folder: Path, chunk: int) -> dict[str, Any]:
-    """Write the features of generated claims, chunk by chunk; patients never span chunks, so their history is whole."""
-    columns, path = Columns(), features_path(folder, task.rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished, writer = path.with_suffix(".unfinished"), None
-    ingestion = DataIngestion(columns, as_of=pd.Timestamp(AS_OF).date())
-    for claims, _ in generate_chunks(task.rows, chunk_size=chunk):
-        features, _ = ingestion.run(claims)
-        schema = pa.schema([_stored(features[name]) for name in features])
-        writer = writer or pq.ParquetWriter(unfinished, schema)
-        writer.write_table(pa.Table.from_pandas(features, schema=schema, preserve_index=False))
-    if writer is not None:
-        writer.close()
-        unfinished.rename(path)
-    return {}
-
-
-def _stored(values: pd.Series) -> pa.Field:
-    kind = pa.string() if is_object_dtype(values) else pa.from_numpy_dtype(values.dtype)
-    return pa.field(str(values.name), pa.timestamp("us") if pa.types.is_timestamp(kind) else kind)
 
 
 def fit(task: Task, folder: Path, smallest: int) -> dict[str, Any]:
@@ -240,7 +214,8 @@ STEPS = {"tables": tables, "spark": score_on_spark, "pandas": score_on_pandas, "
 def run_here(task: Task, folder: Path, smallest: int) -> dict[str, Any]:
     """Run a task in this process and return what it found."""
     if task.step == "generate":
-        return generate(task, folder, min(CHUNK_SIZE, smallest))
+        write_features(features_path(folder, task.rows), task.rows, min(CHUNK_SIZE, smallest))
+        return {}
     return fit(task, folder, smallest) if task.step == "fit" else STEPS[task.step](task, folder)
 
 

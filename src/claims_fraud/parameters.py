@@ -46,6 +46,10 @@ class ScoringParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    rank_by: Literal["surprise", "excess"] = Field(
+        "surprise",
+        description="`excess`: the claims whose amount is furthest above what was expected come first, in money.",
+    )
     threshold_percentile: float = Field(99.0, ge=0, lt=100, description="Claims strictly above it are flagged.")
     top_k: int | None = Field(None, ge=1, description="Flag this many claims instead: what people can look at.")
     top_claims: int = Field(100, ge=1, description="Claims in the list for people.")

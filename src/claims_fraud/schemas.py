@@ -13,6 +13,7 @@ class FraudScores(pa.DataFrameModel):
     rank: Series[int] = pa.Field(ge=1, unique=True)
     fraud_score: Series[float] = pa.Field(ge=0)
     fraud_percentile: Series[float] = pa.Field(ge=0, lt=100)
+    excess_amount: Series[float] = pa.Field(ge=0, nullable=True)
     flagged: Series[bool]
     reason_1: Series[str] = pa.Field(nullable=True)
     reason_2: Series[str] = pa.Field(nullable=True)

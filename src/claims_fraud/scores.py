@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.encoding import Floats, number_values
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
@@ -24,6 +26,7 @@ REASONS = ("reason_1", "reason_2", "reason_3")
 SCORES = (
     ("fraud_score", pa.float64(), "Sum of the surprises; higher is more suspicious"),
     ("fraud_percentile", pa.float64(), "Share of the training claims that score lower, in per cent"),
+    ("excess_amount", pa.float64(), "What the claim amount is above the interval in which it was expected"),
 )
 WORDS = tuple((name, pa.string(), "What the claim has and what was expected") for name in REASONS)
 RANK = ("rank", pa.int64(), "Place, 1 the most suspicious")
@@ -71,8 +74,8 @@ def fraud_scores_schema(columns: Columns) -> pa.Schema:
     scored = scored_schema(columns)
     rank, flagged = described(*RANK), described(*FLAGGED)
     own = [*columns.roles, *columns.links]
-    score, percentile, *rest = (field for field in scored if field.name not in own)
-    return pa.schema([*map(scored.field, own), rank, score, percentile, flagged, *rest])
+    said = [field for field in scored if field.name not in own]
+    return pa.schema([*map(scored.field, own), rank, *said[: len(SCORES)], flagged, *said[len(SCORES) :]])
 
 
 def score_claims(
@@ -110,6 +113,20 @@ def score_claims(
     )
 
 
+def with_ranking_by_excess(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return the claims with ``ranking``: the excess amount, or without one a number below 0 that grows with the score.
+
+    Claims without an excess come in the order of their scores, after all others.
+    """
+    excess = scored["excess_amount"].fillna(0.0)
+    return scored.assign(ranking=excess.where(excess > 0, -1 / (1 + scored["fraud_score"])))
+
+
+def ranking_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of what `with_ranking_by_excess` makes."""
+    return scored_schema(columns).append(pa.field("ranking", pa.float64()))
+
+
 def with_flags(ranked: pd.DataFrame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
     """Return `fraud_scores` of ranked claims: with the flag, columns in order."""
     above = ranked["fraud_percentile"] > scoring.threshold_percentile
@@ -129,6 +146,19 @@ def _judged_fields(columns: Columns) -> list[pa.Field]:
 def _judged(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, judgement: Judgement, columns: Columns) -> pd.DataFrame:
     claims = claims.reset_index(drop=True)
     surprises = judgement.parts[list(columns.scored_features)].add_prefix(OUTPUT_PREFIX)
-    scores = {"fraud_score": judgement.scores, "fraud_percentile": model.percentile(judgement.scores)}
+    scores = {
+        "fraud_score": judgement.scores,
+        "fraud_percentile": model.percentile(judgement.scores),
+        "excess_amount": _excess(claims, judgement, columns),
+    }
     reasons = model.reasons(claims, judgement, top=len(REASONS))
     return pd.concat([claims[[columns.claim_id]].assign(**scores), reasons, surprises], axis=1)
+
+
+def _excess(claims: pd.DataFrame, judgement: Judgement, columns: Columns) -> Floats:
+    """Return by how much the claim amount exceeds its interval; NaN where there is no amount, or it is not scored."""
+    expected = judgement.expectations.get(str(columns.claim_amount))
+    if expected is None:
+        return np.full(len(claims), np.nan)
+    excess: Floats = np.maximum(number_values(claims[columns.claim_amount]) - expected.high, 0)
+    return excess

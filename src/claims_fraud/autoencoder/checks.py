@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from claims_fraud.autoencoder.boosters import BOOSTERS
+from claims_fraud.autoencoder.encoding import Direction
 from claims_fraud.errors import InputError, listed, nearest
 
+DIRECTIONS = get_args(Direction)
 LEAST_FEATURES = 2
 # Smallest and largest value of the parameters that are whole numbers; CatBoost grows trees no deeper than 16.
 WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
@@ -67,6 +69,21 @@ def check_context(context_features: Sequence[str], features: Sequence[str]) -> N
         )
     if not set(features) - set(context_features):
         raise InputError("every feature is a context feature; leave at least one to be scored.")
+
+
+def check_directions(directions: Mapping[str, str], num_features: Sequence[str]) -> None:
+    """Raise InputError unless the columns with a suspicious direction are numeric, and it is high or low."""
+    for name, direction in directions.items():
+        if name not in num_features:
+            raise InputError(
+                f"suspicious_direction names {name!r}, which is none of num_features ({listed(num_features, 40)})."
+                f"{nearest(name, num_features)}"
+            )
+        if direction not in DIRECTIONS:
+            raise InputError(
+                f"suspicious_direction of {name!r} is {direction!r}; allowed are {listed(DIRECTIONS)}. Leave the "
+                "column out if it is suspicious on both sides."
+            )
 
 
 def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ import pandas as pd
 
 from claims_fraud.errors import InputError
 
+# The side on which a number can be suspicious at all.
+Direction = Literal["high", "low"]
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -210,6 +212,8 @@ class NumberEncoder:
         Median and a measure of spread: the asinh scale is ``asinh((x - center) / scale)``.
     starts, ends : tuple of float
         Smallest and largest training value in each bin.
+    suspicious : {"high", "low"}, optional
+        The only side on which a number is suspicious; both where it is None.
     """
 
     grid: tuple[float, ...]
@@ -221,14 +225,15 @@ class NumberEncoder:
     scale: float
     starts: tuple[float, ...]
     ends: tuple[float, ...]
+    suspicious: Direction | None
 
     @classmethod
-    def fit(cls, values: pd.Series) -> Self:
+    def fit(cls, values: pd.Series, suspicious: Direction | None = None) -> Self:
         """Learn bins and distribution from the training rows."""
         numbers = number_values(values)
         known = numbers[~np.isnan(numbers)]
         if not len(known):
-            return cls((), (), (), (0,), len(numbers), 0.0, 1.0, (0.0,), (0.0,))
+            return cls((), (), (), (0,), len(numbers), 0.0, 1.0, (0.0,), (0.0,), suspicious)
         # An observed value as edge keeps atoms (zeros, whole numbers) together; the maximum would leave a bin empty.
         edges = np.unique(np.quantile(known, EDGE_PROBABILITIES, method="higher"))
         edges = edges[edges < known.max()]
@@ -240,7 +245,7 @@ class NumberEncoder:
         return cls(
             tuple(grid.tolist()), tuple(at_most.tolist()), tuple(edges.tolist()), tuple(bins["size"].tolist()),
             int(np.isnan(numbers).sum()), center, max(spread, SMALLEST_SCALE), tuple(bins["min"].tolist()),
-            tuple(bins["max"].tolist()),
+            tuple(bins["max"].tolist()), suspicious,
         )  # fmt: skip
 
     @property
@@ -318,11 +323,24 @@ class NumberEncoder:
         without, including = (below + share * np.where(single, end, inside) for end in (0, 1))
         return without / upper[:, -1], including / upper[:, -1]
 
+    def innocent(self, probabilities: Floats, classes: Ints) -> npt.NDArray[np.bool_]:
+        """Return which rows lie, of the predicted distribution, on the side that is not suspicious, shape (n,)."""
+        rows, missing = np.arange(len(classes)), self.n_classes - 1
+        if self.suspicious is None:
+            return np.zeros(len(classes), dtype=bool)
+        up_to = np.cumsum(probabilities[:, :-1], axis=1)
+        place = np.minimum(classes, missing - 1)
+        middle = up_to[rows, place] - probabilities[rows, place] / 2
+        below = middle < up_to[:, -1] / 2
+        side = below if self.suspicious == "high" else ~below
+        innocent: npt.NDArray[np.bool_] = side & (classes != missing)
+        return innocent
+
     def _rarity(self, numbers: Floats) -> Floats:
         """Return how rare numbers are, shape (n,), by rank and by distance; of no meaning where missing."""
         distance: Floats = np.arcsinh((numbers - self.center) / self.scale) ** 2
         if not self.grid:
-            return distance
+            return self._on_the_suspicious_side(distance, numbers)
         shares = np.asarray(self.at_most)
         place = np.searchsorted(self.grid, numbers)
         # Both tails hold the whole step of the grid in which the number lies.
@@ -330,7 +348,14 @@ class NumberEncoder:
         upper = 1 - np.append(0.0, shares)[place]
         tail = np.clip(2 * np.minimum(lower, upper), PSEUDO_COUNT / (sum(self.counts) + PSEUDO_COUNT), 1)
         rarity: Floats = np.maximum(-np.log(tail), distance)
-        return rarity
+        return self._on_the_suspicious_side(rarity, numbers)
+
+    def _on_the_suspicious_side(self, rarity: Floats, numbers: Floats) -> Floats:
+        if self.suspicious is None:
+            return rarity
+        beyond = numbers > self.center if self.suspicious == "high" else numbers < self.center
+        one_sided: Floats = np.where(beyond, rarity, 0.0)
+        return one_sided
 
 
 Encoder = CategoryEncoder | NumberEncoder

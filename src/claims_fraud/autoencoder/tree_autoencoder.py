@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
-from claims_fraud.autoencoder.checks import check_columns, check_context, check_parameters
+from claims_fraud.autoencoder.checks import check_columns, check_context, check_directions, check_parameters
 from claims_fraud.autoencoder.column_model import ColumnModel, Prediction, cross_fitted, in_batches
-from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoded, Encoder, Floats, Ints, NumberEncoder
+from claims_fraud.autoencoder.encoding import CategoryEncoder, Direction, Encoded, Encoder, Floats, Ints, NumberEncoder
 from claims_fraud.autoencoder.explanation import Expectation, explained, interval_levels
 from claims_fraud.autoencoder.folds import fold_numbers
 from claims_fraud.autoencoder.persistence import (
@@ -81,6 +81,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         The boosting library.
     context_features : sequence of str, default ()
         Columns that others are judged by and that never add to the score themselves.
+    suspicious_direction : mapping of str to {"high", "low"}, optional
+        Numeric columns that are suspicious on one side only, such as amounts that are too high.
     n_folds : int, default 3
         Folds of cross-fitting, at least 2.
     n_estimators : int, default 20
@@ -131,6 +133,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         model_type: ModelType = "catboost",
         *,
         context_features: Sequence[str] = (),
+        suspicious_direction: Mapping[str, Direction] | None = None,
         n_folds: int = 3,
         n_estimators: int = 20,
         max_depth: int = 4,
@@ -142,6 +145,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.model_type = model_type
         self.context_features = context_features
+        self.suspicious_direction = suspicious_direction
         self.n_folds = n_folds
         self.n_estimators = n_estimators
         self.max_depth = max_depth
@@ -192,11 +196,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         features = (*cat_features, *num_features)
         check_columns(data, features)
         check_context(self.context_features, features)
+        directions = self.suspicious_direction or {}
+        check_directions(directions, num_features)
         folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
             **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
-            **{name: NumberEncoder.fit(data[name]) for name in self.num_features_},
+            **{name: NumberEncoder.fit(data[name], directions.get(name)) for name in self.num_features_},
         }
         encoded = self._encode(data)
         inputs = _inputs(encoded)
@@ -417,7 +423,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         ratios = np.zeros(len(classes))
         pieces = []
         for mask, probabilities in predictions:
-            ratios[mask] = likelihood_ratio(probabilities, classes[mask], encoder.marginal)
+            ratio = likelihood_ratio(probabilities, classes[mask], encoder.marginal)
+            if isinstance(encoder, NumberEncoder):
+                ratio[encoder.innocent(probabilities, classes[mask])] = 0.0
+            ratios[mask] = ratio
             pieces.append((mask, Expectation.of(encoder, probabilities, self.interval_levels_[name])))
         return ratios, Expectation.together(pieces, len(classes))
 
@@ -455,8 +464,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Return what model.json says of the model and its column files."""
         names = {int(Path(file).stem): file for file in files}
         parameters = {name: _plain(value) for name, value in self.get_params().items() if name != "n_jobs"}
+        parameters["context_features"] = list(self.context_features)
+        parameters["suspicious_direction"] = dict(self.suspicious_direction or {})
         return {
-            "parameters": {**parameters, "context_features": list(self.context_features)},
+            "parameters": parameters,
             "cat_features": list(self.cat_features_),
             "num_features": list(self.num_features_),
             "encoders": {name: asdict(encoder) for name, encoder in self.encoders_.items()},

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from claims_fraud.errors import listed
 
 Treatment = Literal["context", "scored", "none"]
+Direction = Literal["high", "low"]
 
 POSSIBLE_DUPLICATE_OF = "possible_duplicate_of"
 OUTPUT_COLUMNS = (
@@ -20,6 +21,7 @@ OUTPUT_COLUMNS = (
     "rank",
     "fraud_score",
     "fraud_percentile",
+    "excess_amount",
     "flagged",
     "reason_1",
     "reason_2",
@@ -89,6 +91,11 @@ class Columns(BaseModel):
         description="Protected features: a list of names, or of `name: context | scored | none`. `context` (the "
         "default): others are judged in its light, itself it is never scored; `none`: not in the model at all.",
     )
+    suspicious_direction: dict[str, Direction] | None = Field(
+        None,
+        description="Numeric columns that are suspicious on one side only, a list of `name: high | low`; by default "
+        "the claim amount, `high`. `[]`: none.",
+    )
     label: str | None = Field(None, description="Known outcome (1 fraud, 0 not); never a feature.")
     incumbent: str | None = Field(None, description="Flag or score of the system in place; never a feature.")
 
@@ -102,6 +109,14 @@ class Columns(BaseModel):
         for entry in value:
             merged.update(entry if isinstance(entry, dict) else {entry: "context"})
         return merged
+
+    @field_validator("suspicious_direction", mode="before")
+    @classmethod
+    def _as_mapping(cls, value: Any) -> Any:
+        """Accept ``[{a: high}, {b: low}]``, as for `protected`."""
+        if isinstance(value, list | tuple) and all(isinstance(entry, dict) for entry in value):
+            return {name: side for entry in value for name, side in entry.items()}
+        return value
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -125,6 +140,9 @@ class Columns(BaseModel):
                 f"procedure {self.procedure!r} is not among categorical ({listed(self.categorical, 40)}); name one of "
                 "these, add it there, or set null"
             )
+        for name in self.suspicious_direction or {}:
+            if name not in self.numeric:
+                raise ValueError(f"suspicious_direction names {name!r}, which is not among numeric; add it there")
         if not self.scored_features:
             raise ValueError("every feature is protected as context or none; leave at least one to be scored")
         return self
@@ -172,6 +190,13 @@ class Columns(BaseModel):
     def model_numeric(self) -> tuple[str, ...]:
         """Numeric columns that the model sees."""
         return tuple(name for name in self.numeric if self.protected.get(name) != "none")
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """The side on which numeric columns that the model scores are suspicious, where it is one only."""
+        default: dict[str, Direction] = {self.claim_amount: "high"} if self.claim_amount else {}
+        chosen = default if self.suspicious_direction is None else self.suspicious_direction
+        return {name: side for name, side in chosen.items() if name in self.scored_features}
 
     @property
     def context_features(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The one seam between pipelines and the engine that holds their frames, pandas or Spark: verbs that need to know it.
 
 Not for what a function does to a batch: that is pandas, in the libraries, on both engines. On Spark a frame is never
-collected; only what is bounded (`sample`, `largest`, `distinct`, `collected`) comes back as pandas or a list. A frame
+collected; only what is bounded (`sample`, `smallest`, `distinct`, `collected`) comes back as pandas or a list. A frame
 on Spark is a plan: using it twice computes it twice, so whoever needs it twice saves it as a table and reads that.
 """
 
@@ -71,9 +71,9 @@ def sample(frame: Frame, most: int, key: str, seed: int) -> pd.DataFrame:
     return _engine(frame).sample(frame, most, key, seed)  # type: ignore[no-any-return]
 
 
-def largest(frame: Frame, most: int, by: str, ties: str) -> pd.DataFrame:
-    """Return the ``most`` rows with the largest values of ``by``, largest first; equal ones by ascending ``ties``."""
-    return _engine(frame).largest(frame, most, by, ties)  # type: ignore[no-any-return]
+def smallest(frame: Frame, most: int, by: str) -> pd.DataFrame:
+    """Return the ``most`` rows with the smallest values of ``by``, which no two rows share, smallest first."""
+    return _engine(frame).smallest(frame, most, by)  # type: ignore[no-any-return]
 
 
 def ranked(frame: Frame, by: str, ties: str) -> Frame:

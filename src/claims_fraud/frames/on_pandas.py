@@ -50,8 +50,8 @@ def sample_salt(seed: int) -> str:
     return f"sample-{seed}-"
 
 
-def largest(frame: pd.DataFrame, most: int, by: str, ties: str) -> pd.DataFrame:
-    return _descending(frame, by, ties).head(most)
+def smallest(frame: pd.DataFrame, most: int, by: str) -> pd.DataFrame:
+    return frame.sort_values(by, ignore_index=True).head(most)
 
 
 def ranked(frame: pd.DataFrame, by: str, ties: str) -> pd.DataFrame:

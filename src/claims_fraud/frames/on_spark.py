@@ -78,8 +78,8 @@ def sample(frame: DataFrame, most: int, key: str, seed: int) -> pd.DataFrame:
     return collected(frame.orderBy(digest, quoted(key)).limit(most)).sort_values(key, ignore_index=True)
 
 
-def largest(frame: DataFrame, most: int, by: str, ties: str) -> pd.DataFrame:
-    return collected(frame.orderBy(*_descending(by, ties)).limit(most))
+def smallest(frame: DataFrame, most: int, by: str) -> pd.DataFrame:
+    return collected(frame.orderBy(quoted(by)).limit(most))
 
 
 def ranked(frame: DataFrame, by: str, ties: str) -> DataFrame:

@@ -26,8 +26,9 @@ def claims_in_words(top_claims: pd.DataFrame, first: int) -> Iterator[str]:
 
 
 def _headline(claim: dict[Any, Any]) -> str:
-    # The ids follow the scores; their names are the user's own.
-    claim_id, claim_date, provider_id = list(claim.values())[4:7]
+    # The ids follow the flag; their names are the user's own.
+    after_flag = list(claim).index("flagged") + 1
+    claim_id, claim_date, provider_id = list(claim.values())[after_flag : after_flag + 3]
     # Rounded down: no claim is more suspicious than all, itself included.
     percentile = math.floor(claim["fraud_percentile"] * 100) / 100
     return (

@@ -17,9 +17,11 @@ from claims_fraud.scores import (
     REASONS,
     check_model_fits,
     fraud_scores_schema,
+    ranking_schema,
     score_claims,
     scored_schema,
     with_flags,
+    with_ranking_by_excess,
 )
 
 
@@ -65,8 +67,11 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
 
 
 def rank_scores(scored: Frame, columns: Columns, scoring: ScoringParameters) -> Frame:
-    """Return `fraud_scores`: sorted by descending score, ties by claim id, with rank and flag."""
-    ranked = frames.ranked(scored, by="fraud_score", ties=columns.claim_id)
+    """Return `fraud_scores`: sorted by descending score or excess amount, ties by claim id, with rank and flag."""
+    by = "fraud_score"
+    if scoring.rank_by == "excess":
+        scored, by = frames.map_batches(scored, with_ranking_by_excess, ranking_schema(columns)), "ranking"
+    ranked = frames.ranked(scored, by=by, ties=columns.claim_id)
     return frames.map_batches(
         ranked, partial(with_flags, columns=columns, scoring=scoring), fraud_scores_schema(columns)
     )
@@ -78,14 +83,16 @@ def publish_scores(fraud_scores: Frame) -> Frame:
 
 
 def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
-    """Return the list for people: the most suspicious claims, worst first, with reasons."""
-    top = frames.largest(fraud_scores, scoring.top_claims, by="fraud_score", ties=columns.claim_id)
+    """Return the list for people: the claims that rank first, with reasons."""
+    top = frames.smallest(fraud_scores, scoring.top_claims, by="rank")
     who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
-    scores = ["rank", "fraud_score", "fraud_percentile", "flagged"]
-    top = top[[*scores, columns.claim_id, columns.claim_date, *who, *REASONS, *columns.links, *columns.features]]
+    scores = ["rank", "fraud_score", "fraud_percentile", "excess_amount", "flagged"]
+    incumbent = [columns.incumbent] if columns.incumbent else []
+    shown = [columns.claim_id, columns.claim_date, *who, *REASONS, *columns.links, *incumbent, *columns.features]
+    top = top[[*scores, *shown]]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
-    return top.round({"fraud_score": 3}).assign(fraud_percentile=percentiles)
+    return top.round({"fraud_score": 3, "excess_amount": 2}).assign(fraud_percentile=percentiles)
 
 
 def _scored(features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters) -> Frame:

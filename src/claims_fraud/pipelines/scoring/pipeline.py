@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from claims_fraud.incumbent import scoring_metrics
 from claims_fraud.pipelines.scoring.nodes import (
     list_top_claims,
     merge_scores,
@@ -17,7 +18,7 @@ SETTINGS = {"columns": "params:columns", "scoring": "params:scoring"}
 
 
 def create_pipeline() -> Pipeline:
-    """``features, autoencoder, training_scores -> scored_claims -> fraud_scores -> top_claims``."""
+    """``features, autoencoder, training_scores -> scored_claims -> fraud_scores -> top_claims, scoring_metrics``."""
     score = Node(
         score_features,
         inputs={
@@ -33,7 +34,7 @@ def create_pipeline() -> Pipeline:
 
 
 def create_new_claims_pipeline() -> Pipeline:
-    """``new_claim_features, autoencoder, earlier_fraud_scores -> merged_scores -> fraud_scores -> top_claims``."""
+    """``new_claim_features, autoencoder, earlier_fraud_scores -> merged_scores -> fraud_scores -> top_claims, …``."""
     score = Node(
         score_new_features,
         inputs={"features": "new_claim_features", "autoencoder": "autoencoder", **SETTINGS},
@@ -69,5 +70,11 @@ def _rank(scored: str) -> list[Node]:
             inputs={"fraud_scores": "fraud_scores", **SETTINGS},
             outputs="top_claims",
             name="list_top_claims",
+        ),
+        Node(
+            scoring_metrics,
+            inputs={"fraud_scores": "fraud_scores", "columns": "params:columns"},
+            outputs="scoring_metrics",
+            name="measure_scores",
         ),
     ]

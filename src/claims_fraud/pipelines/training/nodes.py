@@ -39,6 +39,7 @@ def fit_autoencoder(
     model = ClaimsTreeAutoencoder(
         training.model_type,
         context_features=columns.context_features,
+        suspicious_direction=columns.directions,
         **training.model_dump(
             include={
                 "n_folds",
