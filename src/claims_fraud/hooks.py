@@ -19,8 +19,16 @@ from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
 
-METRICS = ("training_metrics", "scoring_metrics")
-RESULTS = ("fraud_scores", "top_claims", "rejected_claims", "rejected_new_claims", *METRICS, "selected_model")
+METRICS = ("training_metrics", "scoring_metrics", "provider_metrics")
+RESULTS = (
+    "fraud_scores",
+    "top_claims",
+    "rejected_claims",
+    "rejected_new_claims",
+    "provider_scores",
+    *METRICS,
+    "selected_model",
+)
 
 
 class ProjectHooks:

@@ -14,11 +14,16 @@ import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
-from claims_fraud.providers.summary import aggregate_columns
+from claims_fraud.claims.columns import Direction
+from claims_fraud.providers.summary import AMOUNTS, aggregate_columns
 
 REASONS = ("aggregate_reason_1", "aggregate_reason_2", "aggregate_reason_3")
 AGGREGATE_FIELDS = (
-    ("aggregate_score", pa.float64(), "How badly the provider's aggregates contradict each other, or how rare they are"),
+    (
+        "aggregate_score",
+        pa.float64(),
+        "How badly the provider's aggregates contradict each other, or how rare they are",
+    ),
     ("aggregate_percentile", pa.float64(), "Share of the providers so judged that score lower, in per cent"),
     *((name, pa.string(), "What the provider's aggregate is and what was expected") for name in REASONS),
 )
@@ -26,7 +31,7 @@ AGGREGATE_FIELDS = (
 CLAIM_COUNT = "number_of_claims"
 
 
-def score_aggregates(
+def score_aggregates(  # noqa: PLR0913
     summaries: pd.DataFrame,
     columns: Columns,
     peer_columns: Sequence[str],
@@ -68,10 +73,22 @@ def score_aggregates(
         return nothing.astype(numbers), {"scored": 0, "skipped": why}
     aggregates = [CLAIM_COUNT, *aggregate_columns(columns, peer_columns)]
     context = [*peer_columns, *(f"{name}_mean" for name in columns.context_features if f"{name}_mean" in aggregates)]
-    model = ClaimsTreeAutoencoder(**settings, context_features=context)
+    model = ClaimsTreeAutoencoder(**settings, context_features=context, suspicious_direction=_directions(columns))
     scores, _ = model.fit(judged, list(peer_columns), aggregates)
     reasons = model.reasons(judged, model.training_judgement_, top=len(REASONS)).set_axis(list(REASONS), axis=1)
     # The model's sentences count claims, which here are providers.
     reasons = reasons.replace(r"\bclaim(s?)\b", r"provider\1", regex=True)
     found = reasons.assign(aggregate_score=scores, aggregate_percentile=model.percentile(scores))
     return found.reindex(summaries.index)[list(nothing)].astype(numbers), {"scored": len(judged)}
+
+
+def _directions(columns: Columns) -> dict[str, Direction]:
+    """Return the side on which aggregates are suspicious, where it is one only: sizes, and what is so in claims."""
+    sizes: dict[str, Direction] = dict.fromkeys((CLAIM_COUNT, "patients", "claims_on_busiest_day"), "high")
+    money = {
+        f"{name}_{what}": side
+        for name, side in columns.directions.items()
+        for what in AMOUNTS
+        if name == columns.claim_amount
+    }
+    return sizes | money | {f"{name}_mean": side for name, side in columns.directions.items()}

@@ -49,13 +49,13 @@ class Spread:
 
     @classmethod
     def fit(cls, own: Floats, counts: Floats, squares: Floats, peers: Peers, peer_means: Floats) -> Self:
-        """Estimate it by moments: the analysis of variance with unequal counts, each provider against its peers.
+        r"""Estimate it by moments: the analysis of variance with unequal counts, each provider against its peers.
 
         With claims of provider $i$ independent around its mean with variance $w$, and the means independent around
         that of its peers with variance $b$, its mean $y_i$ of $n_i$ claims and that of its peers, $m_i$ of $N_i$
         claims of other providers $j$, differ by
 
-        $$E (y_i - m_i)^2 = b (1 + Q_i) + w (1 / n_i + 1 / N_i), \\quad Q_i = \\sum_j (n_j / N_i)^2$$
+        $$E (y_i - m_i)^2 = b (1 + Q_i) + w (1 / n_i + 1 / N_i), \quad Q_i = \sum_j (n_j / N_i)^2$$
 
         which, weighted by $n_i$ and summed, is solved for $b$ (Searle, Casella and McCulloch 1992, chapter 3, for one
         group of peers). Negative estimates become 0.

@@ -74,7 +74,9 @@ def find_peers(providers: pd.DataFrame, values: Sequence[str], peer_columns: Seq
 
 
 def _words(kinds: pd.DataFrame, counts: pd.Series) -> list[str]:
-    told = [f"{count:,.0f} other provider{'' if count == 1 else 's'}" if count else "no other provider" for count in counts]
+    told = [
+        f"{count:,.0f} other provider{'' if count == 1 else 's'}" if count else "no other provider" for count in counts
+    ]
     if kinds.empty:
         return told
     names = kinds.columns

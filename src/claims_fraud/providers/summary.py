@@ -24,16 +24,22 @@ SCORES = (
     ("top_share", pa.float64(), "Share of the claims that are flagged"),
 )
 SPREAD = ("score_squares", pa.float64(), "Sum of squared differences of the claims' scores from their mean")
-EXCESS = (EXCESS_AMOUNT, pa.float64(), "Sum of what the claims' amounts exceed the expected by; null where none is known")
+EXCESS = (
+    EXCESS_AMOUNT,
+    pa.float64(),
+    "Sum of what the claims' amounts exceed the expected by; null where none is known",
+)
+# What is said of the claim amounts of a provider beside their mean.
+AMOUNTS = {"total": "Sum", "median": "Median", "p90": "90th percentile"}
 WEEKEND = 5
 
 
 def summary_inputs(columns: Columns) -> list[str]:
-    """Return the columns of `fraud_scores` that a summary is made of; `excess_amount` is taken where it is there."""
+    """Return the columns of `fraud_scores` that a summary is made of."""
     surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
     own = [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id]
     features = [*columns.model_categorical, *columns.model_numeric]
-    return [*own, *features, "fraud_score", "fraud_percentile", "flagged", *surprises]
+    return [*own, *features, "fraud_score", "fraud_percentile", EXCESS_AMOUNT, "flagged", *surprises]
 
 
 def summary_schema(columns: Columns, peer_columns: Sequence[str]) -> pa.Schema:
@@ -59,11 +65,7 @@ def identity_fields(columns: Columns, peer_columns: Sequence[str]) -> list[pa.Fi
 def aggregate_columns(columns: Columns, peer_columns: Sequence[str]) -> dict[str, str]:
     """Return the names of a provider's aggregates and what each is."""
     amount = columns.claim_amount if columns.claim_amount in columns.model_numeric else None
-    money = {
-        f"{amount}_total": f"Sum of {amount}",
-        f"{amount}_median": f"Median of {amount}",
-        f"{amount}_p90": f"90th percentile of {amount}",
-    }
+    money = {f"{amount}_{what}": f"{text} of {amount}" for what, text in AMOUNTS.items()}
     codes = [
         (f"{name}_{what}", f"{text} {name}")
         for name in _codes(columns, peer_columns)
@@ -101,7 +103,6 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
     provider = known[columns.provider_id]
     by = known.groupby(provider)
     surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
-    excess = known[EXCESS_AMOUNT].astype(float) if EXCESS_AMOUNT in known else pd.Series(float("nan"), known.index)
     table = pd.DataFrame(
         {
             **{name: _most_common(known, provider, name)[0] for name in peer_columns},
@@ -110,7 +111,7 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
             "mean_percentile": by["fraud_percentile"].mean(),
             "top_share": known["flagged"].astype(float).groupby(provider).mean(),
             "score_squares": by["fraud_score"].var(ddof=0) * by.size(),
-            EXCESS_AMOUNT: excess.groupby(provider).sum(min_count=1),
+            EXCESS_AMOUNT: known[EXCESS_AMOUNT].astype(float).groupby(provider).sum(min_count=1),
         }
     )
     aggregates = _aggregates(known, columns, peer_columns)
@@ -121,9 +122,7 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
 
 def _codes(columns: Columns, peer_columns: Sequence[str]) -> list[str]:
     """Return the codes that say something of how a provider bills."""
-    return [
-        name for name in columns.model_categorical if name in columns.scored_features and name not in peer_columns
-    ]
+    return [name for name in columns.model_categorical if name in columns.scored_features and name not in peer_columns]
 
 
 def _aggregates(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ Not for claims: see `claims_fraud.scores`. Not for reading or writing: the catal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def provider_table(
     shares = Spread.fit(share, counts, counts * share * (1 - share), peers, peer_share)
     low, high = wilson_interval(share, counts)
     shrunken_mean = shrunken(score, peer_score, scores.credibility(counts))
-    deviation = np.sqrt(scores.between)
+    deviation = math.sqrt(scores.between)
     table = summaries.assign(
         top_share_low=low,
         top_share_high=high,
@@ -96,24 +97,24 @@ def provider_table(
     figures = {
         "n_providers": len(table),
         "n_claims": int(counts.sum()),
-        "score_spread": {"within": np.sqrt(scores.within), "between": deviation},
+        "mean_score_deviation": deviation,
     }
     table = table.assign(rank=range(1, len(table) + 1))
     return table[provider_scores_schema(columns, peer_columns).names], figures
 
 
-def _drivers(surprises: pd.DataFrame, peers: Peers) -> dict[str, list[str | None]]:
+def _drivers(surprises: pd.DataFrame, peers: Peers) -> dict[str, pd.Series]:
     """Return sentences on the columns whose mean surprise exceeds that of the peers most, None where there is none."""
-    names = [name.removeprefix(OUTPUT_PREFIX) for name in surprises]
+    names = [str(name).removeprefix(OUTPUT_PREFIX) for name in surprises]
     own, others = surprises.to_numpy(), peers.means[list(surprises)].to_numpy()
     more = own - others
     places = np.argsort(-more, axis=1, kind="stable")[:, : len(DRIVERS)]
-    drivers: dict[str, list[str | None]] = {name: [None] * len(own) for name in DRIVERS}
+    sentences = np.full((len(own), len(DRIVERS)), None, dtype=object)
     for row, order in enumerate(places):
-        for driver, column in zip(DRIVERS, order, strict=False):
+        for place, column in enumerate(order):
             if more[row, column] >= VISIBLE:
-                drivers[driver][row] = (
+                sentences[row, place] = (
                     f"{names[column]} adds {own[row, column]:.2f} to a claim's score on average; "
                     f"{others[row, column]:.2f} among peers"
                 )
-    return drivers
+    return {name: pd.Series(sentences[:, place], surprises.index) for place, name in enumerate(DRIVERS)}
