@@ -17,7 +17,7 @@ from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.claims.tables import described
 from claims_fraud.providers.aggregates import AGGREGATE_FIELDS
-from claims_fraud.providers.estimates import Spread, shrunken, wilson_interval
+from claims_fraud.providers.estimates import Floats, Spread, shrunken, wilson_interval
 from claims_fraud.providers.peers import Peers, find_peers
 from claims_fraud.providers.summary import CLAIMS, EXCESS, SCORES, identity_fields
 
@@ -76,31 +76,32 @@ def provider_table(
     peers = find_peers(summaries, ["mean_score", "top_share", *surprises], peer_columns, min_peers)
     counts = summaries["claims"].to_numpy(dtype=float)
     score, share = summaries["mean_score"].to_numpy(), summaries["top_share"].to_numpy()
-    peer_score, peer_share = peers.means["mean_score"].to_numpy(), peers.means["top_share"].to_numpy()
-    scores = Spread.fit(score, counts, summaries["score_squares"].to_numpy(), peers, peer_score)
-    shares = Spread.fit(share, counts, counts * share * (1 - share), peers, peer_share)
+    peer_mean = peers.means["mean_score"].to_numpy()
+    shrunken_mean, deviation = _shrunken(score, counts, summaries["score_squares"].to_numpy(), peers, peer_mean)
+    squares = counts * share * (1 - share)
+    shrunken_share, _ = _shrunken(share, counts, squares, peers, peers.means["top_share"].to_numpy())
     low, high = wilson_interval(share, counts)
-    shrunken_mean = shrunken(score, peer_score, scores.credibility(counts))
-    deviation = math.sqrt(scores.between)
     table = summaries.assign(
         top_share_low=low,
         top_share_high=high,
-        shrunken_top_share=shrunken(share, peer_share, shares.credibility(counts)),
+        shrunken_top_share=shrunken_share,
         shrunken_mean=shrunken_mean,
         peers=peers.words,
-        peer_mean=peer_score,
-        versus_peers=(shrunken_mean - peer_score) / deviation if deviation else 0.0,
+        peer_mean=peer_mean,
+        versus_peers=(shrunken_mean - peer_mean) / deviation if deviation else 0.0,
         **_drivers(summaries[surprises], peers),
         **aggregate_scores,
     )
     table = table.sort_values(["versus_peers", columns.provider_id], ascending=[False, True], ignore_index=True)
-    figures = {
-        "n_providers": len(table),
-        "n_claims": int(counts.sum()),
-        "mean_score_deviation": deviation,
-    }
+    figures = {"n_providers": len(table), "n_claims": int(counts.sum()), "mean_score_deviation": deviation}
     table = table.assign(rank=range(1, len(table) + 1))
     return table[provider_scores_schema(columns, peer_columns).names], figures
+
+
+def _shrunken(own: Floats, counts: Floats, squares: Floats, peers: Peers, peer_means: Floats) -> tuple[Floats, float]:
+    """Return means drawn towards those of the peers, and the standard deviation among providers."""
+    spread = Spread.fit(own, counts, squares, peers, peer_means)
+    return shrunken(own, peer_means, spread.credibility(counts)), math.sqrt(spread.between)
 
 
 def _drivers(surprises: pd.DataFrame, peers: Peers) -> dict[str, pd.Series]:
