@@ -156,18 +156,14 @@ class TestSample:
         pd.testing.assert_frame_equal(frame, before)
 
 
-class TestLargest:
-    def test_largest_first_and_ties_by_what_is_asked(self):
-        assert frames.largest(scored(), 3, by="score", ties="id")["id"].tolist() == ["a", "b", "d"]
-
-    def test_the_order_of_the_rows_does_not_matter(self):
-        turned = scored().iloc[::-1]
-        pd.testing.assert_frame_equal(
-            frames.largest(turned, 2, "score", "id"), frames.largest(scored(), 2, "score", "id")
-        )
+class TestSmallest:
+    def test_smallest_first_whatever_the_order_of_the_rows(self):
+        frame = pd.DataFrame({"id": [*"abcd"], "rank": [3, 1, 4, 2]})
+        for rows in (frame, frame.iloc[::-1]):
+            assert frames.smallest(rows, 3, by="rank")["id"].tolist() == ["b", "d", "a"]
 
     def test_all_rows_where_there_are_fewer(self):
-        assert len(frames.largest(numbered(2), 10, by="value", ties="id")) == 2
+        assert len(frames.smallest(numbered(2), 10, by="value")) == 2
 
 
 class TestRanked:

@@ -156,10 +156,11 @@ INGESTED = {
     "04_feature/features_validation.parquet",
     "04_feature/features_test.parquet",
 }
+REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
 SCORED = {
     "07_model_output/fraud_scores.parquet",
     "07_model_output/fraud_scores_catboost.parquet",
-    "08_reporting/top_claims.csv",
+    *REPORTED,
 }
 
 
@@ -174,7 +175,7 @@ class TestRunOptions:
             ("--from-nodes=score_features", SCORED | PROVIDERS),
             ("--pipelines=provider_scores", PROVIDERS),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", {"08_reporting/top_claims.csv"} | PROVIDERS),
+            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -241,10 +242,15 @@ class TestMlflow:
         assert first.data.metrics["labelled.auroc"] == metrics["labelled"]["auroc"]
         assert "labelled.by_kind.upcoding.auroc" in first.data.metrics
 
+    def test_has_the_metrics_of_scoring(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/scoring_metrics.json").read_text())
+        assert first.data.metrics["scoring.flagged"] == metrics["flagged"]
+        assert first.data.metrics["scoring.excess_amount_flagged"] == metrics["excess_amount_flagged"]
+
     def test_has_the_figures_of_the_providers(self, first, project):
         metrics = json.loads((project.data / "08_reporting/provider_metrics.json").read_text())
-        assert first.data.metrics["n_providers"] == metrics["n_providers"]
-        assert first.data.metrics["aggregates.scored"] == metrics["aggregates"]["scored"]
+        assert first.data.metrics["providers.n"] == metrics["n"]
+        assert first.data.metrics["providers.aggregates.scored"] == metrics["aggregates"]["scored"]
 
     def test_is_finished_and_named_after_the_pipeline(self, first):
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")

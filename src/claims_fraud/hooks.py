@@ -19,7 +19,8 @@ from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
 
-METRICS = ("training_metrics", "scoring_metrics", "provider_metrics")
+# By dataset what their names begin with in MLflow, since several count as n.
+METRICS = {"training_metrics": "", "scoring_metrics": "scoring", "provider_metrics": "providers"}
 RESULTS = (
     "fraud_scores",
     "top_claims",
@@ -72,7 +73,8 @@ class ProjectHooks:
         if dataset_name in METRICS:
             from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
 
-            log_metrics(data)
+            prefix = METRICS[dataset_name]
+            log_metrics({prefix: data} if prefix else data)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -66,3 +66,11 @@ def fitted(model_type: str, claims: pd.DataFrame) -> ClaimsTreeAutoencoder:
     model = small(model_type, context_features=("region",))
     model.fit(claims, CAT_FEATURES, NUM_FEATURES)
     return model
+
+
+@pytest.fixture(scope="session")
+def fitted_on_many(model_type: str) -> ClaimsTreeAutoencoder:
+    """Return a model of so many claims that shares can be measured; never refit it."""
+    model = small(model_type, context_features=("region",))
+    model.fit(draw_claims(4000, seed=0), CAT_FEATURES, NUM_FEATURES)
+    return model

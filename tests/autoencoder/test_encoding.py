@@ -36,8 +36,14 @@ quick = settings(max_examples=60, deadline=None)
 def assert_total(encoder, encoded, rows):
     assert encoder.marginal.sum() == pytest.approx(1)
     assert len(encoder.marginal) == encoder.n_classes
-    assert encoded.classes.shape == encoded.inputs.shape == encoded.rarity.shape == (rows,)
-    assert ((encoded.classes >= 0) & (encoded.classes < encoder.n_classes)).all()
+    for array in (encoded.classes, encoded.inputs, encoded.codes, encoded.alike, encoded.rarity):
+        assert array.shape == (rows,)
+    for array, size in (
+        (encoded.classes, encoder.n_classes),
+        (encoded.codes, encoder.n_codes),
+        (encoded.alike, encoder.n_alike),
+    ):
+        assert ((array >= 0) & (array < size)).all()
     assert np.isfinite(encoded.rarity).all()
     assert (encoded.rarity >= 0).all()
     assert not np.isinf(encoded.inputs).any()
@@ -76,6 +82,8 @@ def test_categories_by_hand():
     encoded = encoder.encode(pd.Series(["a", "b", "c", "d", None]))
     assert encoded.classes.tolist() == [0, 1, 2, 2, 3]
     assert np.array_equal(encoded.inputs, [0, 1, 2, np.nan, np.nan], equal_nan=True)
+    assert encoded.codes.tolist() == encoded.alike.tolist() == [0, 1, 2, 3, 4]
+    assert encoder.n_codes == encoder.n_alike == 5
     shares = [3.5 / 9, 2.5 / 9, 1.5 / 9 * 1.5 / 2, 1.5 / 9 * 0.5 / 2, 1.5 / 9]
     assert encoded.rarity.tolist() == pytest.approx([np.log(shares[0] / share) for share in shares])
     assert encoder.class_names() == ["a", "b", "a rarer value", "no value"]
@@ -161,6 +169,7 @@ def test_encoding_keeps_the_order_of_numbers(train, ordered):
     encoded = NumberEncoder.fit(train).encode(pd.Series(ordered))
     assert (np.diff(encoded.classes) >= 0).all()
     assert (np.diff(encoded.inputs) >= 0).all()
+    assert (np.diff(encoded.codes) >= 0).all()
 
 
 @quick
@@ -197,6 +206,51 @@ def test_an_atom_is_a_bin_of_its_own():
     zero, one = encoder.encode(pd.Series([0.0, 1.0])).classes
     assert encoder.counts[zero] == 60
     assert one == zero + 1
+
+
+def test_numbers_are_told_apart_by_the_grid_and_are_alike_by_the_bin():
+    # A bin holds some 70 of these and a step of the grid some 16.
+    encoder = NumberEncoder.fit(pd.Series(np.arange(1001.0)))
+    encoded = encoder.encode(pd.Series([510.0, 520.0, 550.0, 1000.0, 5000.0, np.nan]))
+    assert encoded.alike.tolist() == encoded.classes.tolist()
+    assert encoded.alike[0] == encoded.alike[2]
+    assert encoded.codes[0] < encoded.codes[2]
+    largest = encoder.encode(pd.Series([1000.0])).codes[0]
+    assert encoded.codes[3:].tolist() == [largest, largest + 1, largest + 2]
+    assert (encoder.n_codes, encoder.n_alike) == (largest + 3, encoder.n_classes)
+
+
+def test_what_lies_below_numbers_by_hand():
+    # Zero is a bin of its own, the others are a bin from 10 to 30 and the largest number.
+    encoder = NumberEncoder(
+        grid=(), at_most=(), edges=(0.0, 30.0), counts=(5, 3, 1), missing=1, center=0.0, scale=1.0,
+        starts=(0.0, 10.0, 40.0), ends=(0.0, 30.0, 40.0), suspicious=None,
+    )  # fmt: skip
+    predicted = np.tile([0.4, 0.2, 0.2, 0.2], (8, 1))
+    numbers = np.array([-5.0, 0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0])
+    without, including = encoder.cumulated(predicted, numbers)
+    assert without.tolist() == pytest.approx([0, 0, 0.5, 0.5, 0.625, 0.75, 0.75, 0.75])
+    assert including.tolist() == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.625, 0.75, 1, 1])
+
+
+@quick
+@given(plain_numbers, st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=30).map(sorted), st.integers(0, 2**32 - 1))
+def test_what_lies_below_numbers_rises_with_them_from_0_to_1(train, ordered, seed):
+    encoder = NumberEncoder.fit(train)
+    predicted = np.tile(np.random.default_rng(seed).dirichlet(np.ones(encoder.n_classes)), (len(ordered), 1))
+    without, including = encoder.cumulated(predicted, np.array(ordered))
+    for shares in (without, including):
+        assert (np.diff(shares) >= -1e-12).all()
+        assert (shares >= 0).all()
+        assert (shares <= 1 + 1e-12).all()
+    assert (without <= including).all()
+
+
+def test_below_the_quantile_lies_its_level():
+    encoder = NumberEncoder.fit(pd.Series(np.random.default_rng(0).normal(size=2000)))
+    predicted = encoder.marginal[None, :]
+    for level in (0.03, 0.1, 0.5, 0.9):
+        assert encoder.cumulated(predicted, encoder.quantiles(predicted, level))[0] == pytest.approx([level])
 
 
 @pytest.mark.parametrize("values", [[7.0] * 5, [7.0], [7.0, None]])
@@ -240,3 +294,33 @@ def test_a_value_missing_where_it_never_is_surprises():
     missing, median = encoder.encode(pd.Series([np.nan, 500.0])).rarity
     assert missing > 7
     assert median < 1
+
+
+class TestSuspiciousDirection:
+    values = pd.Series(np.arange(1000.0))
+
+    @pytest.mark.parametrize(
+        ("suspicious", "rare"),
+        [(None, [True, False, True]), ("high", [False, False, True]), ("low", [True, False, False])],
+    )
+    def test_only_that_side_is_rare(self, suspicious, rare):
+        encoder = NumberEncoder.fit(self.values, suspicious)
+        assert (encoder.encode(pd.Series([-5000.0, 499.0, 6000.0])).rarity > 1).tolist() == rare
+
+    def test_a_missing_value_is_as_rare_as_ever(self):
+        values = pd.Series([*np.arange(99.0), None])
+        both, high = (NumberEncoder.fit(values, side).encode(values.tail(1)).rarity[0] for side in (None, "high"))
+        assert both == high > 1
+
+    def test_the_innocent_side_is_that_below_the_middle_of_what_was_expected(self):
+        encoder = NumberEncoder.fit(self.values, "high")
+        last = encoder.n_classes - 1
+        expected = np.zeros((4, encoder.n_classes))
+        expected[:, 10] = 1.0
+        assert encoder.innocent(expected, np.array([3, 9, 11, last])).tolist() == [True, True, False, False]
+        low = NumberEncoder.fit(self.values, "low")
+        assert low.innocent(expected, np.array([3, 9, 11, last])).tolist() == [False, False, True, False]
+
+    def test_without_a_direction_no_side_is_innocent(self):
+        encoder = NumberEncoder.fit(self.values)
+        assert not encoder.innocent(np.tile(encoder.marginal, (2, 1)), np.array([0, 5])).any()

@@ -1,4 +1,4 @@
-"""Behaviour of surprise: parts are never negative and add up to the larger of the two measures."""
+"""Behaviour of surprise: parts are never negative and add up to a smooth maximum of the two measures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_a_row_gets_the_parts_of_its_larger_measure():
     combined, by_rarity = scale.combine(
         np.array([[6.0, 2.0], [0.5, 0.5], [0.1, 0.1]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
     )
-    contradicting, rare, ordinary = np.log1p(np.exp([1.25 * (np.log(8) - 1.5), 2.0, 1.25 * (np.log(0.2) - 1.5)]))
+    # Of the rows, e to the contradiction and to the rarity.
+    contradictions, rarities = np.array([8, 1, 0.2]) / np.exp(1.5), np.exp([-2.0, 2.0, -4.0])
+    contradicting, rare, ordinary = np.log(1 + contradictions + rarities)
     assert combined.tolist() == [
         pytest.approx([contradicting * 0.75, contradicting * 0.25]),
         pytest.approx([rare / 6, rare * 5 / 6]),
@@ -76,15 +78,16 @@ def test_a_column_whose_ratio_never_varies_is_no_contradiction():
 
 @quick
 @given(ratios, rarities)
-def test_parts_are_never_negative_and_sum_to_the_larger_measure(ratios, rarities):
+def test_parts_are_never_negative_and_sum_to_the_score(ratios, rarities):
     scale = ScoreScale.fit(ratios, rarities)
     combined, by_rarity = scale.combine(ratios, rarities)
     assert np.isfinite(combined).all()
     assert (combined >= 0).all()
-    rarity = np.logaddexp(0, (rarities.sum(axis=1) - scale.rarity[0]) / scale.rarity[1])
-    some = rarities.sum(axis=1) > 0
-    assert combined.sum(axis=1)[by_rarity & some] == pytest.approx(rarity[by_rarity & some])
-    assert (combined.sum(axis=1) >= rarity - 1e-9 * np.maximum(rarity, 1))[some].all()
+    rarity = (rarities.sum(axis=1) - scale.rarity[0]) / scale.rarity[1]
+    some, total = rarities.sum(axis=1) > 0, combined.sum(axis=1)
+    assert (total >= np.logaddexp(0, rarity) - 1e-9 * np.maximum(rarity, 1))[some].all()
+    # Of two equal measures and 0 it is log 3 more than the largest, which is the most it can be.
+    assert (total <= np.maximum(rarity, 0) + np.log(3) + 1e-9 * np.maximum(rarity, 1))[by_rarity].all()
 
 
 @quick

@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.column_model import ColumnModel
+from claims_fraud.autoencoder.swaps import with_swaps
 from claims_fraud.errors import InputError
 
 
@@ -61,9 +62,9 @@ class TestScores:
             assert np.array_equal(parts.to_numpy().sum(axis=1), scores)
 
     def test_context_features_add_nothing_and_are_no_reason(self, fitted, claims):
-        _, parts = fitted.compute_fraud_scores(claims)
-        assert (parts["region"] == 0).all()
-        reasons = [reason for reason in fitted.explain(claims, top=5).to_numpy().ravel() if reason]
+        judgement = fitted.judge(claims)
+        assert (judgement.parts["region"] == 0).all()
+        reasons = [reason for reason in fitted.reasons(claims, judgement, top=5).to_numpy().ravel() if reason]
         assert len(reasons) > 100
         assert not any(reason.startswith("region ") for reason in reasons)
 
@@ -102,7 +103,7 @@ class TestScores:
     def test_other_columns_are_ignored_and_the_index_does_not_matter(self, fitted, claims):
         other = claims.assign(label=1).set_index(pd.Index(np.arange(900) % 7))[["label", *claims.columns[::-1]]]
         assert np.array_equal(fitted.judge(other).scores, fitted.judge(claims).scores)
-        assert fitted.explain(other).index.equals(other.index)
+        assert fitted.reasons(other, fitted.judge(other)).index.equals(other.index)
 
     def test_rows_are_scored_one_at_a_time_as_all_at_once(self, fitted, claims, monkeypatch):
         whole = fitted.judge(claims)
@@ -115,7 +116,7 @@ class TestScores:
         scores, parts = fitted.compute_fraud_scores(claims.head(0))
         assert scores.shape == (0,)
         assert parts.shape == (0, 5)
-        assert fitted.explain(claims.head(0)).shape == (0, 3)
+        assert fitted.reasons(claims.head(0), fitted.judge(claims.head(0))).shape == (0, 3)
 
     def test_odd_values_are_scored_too(self, fitted, claims):
         odd = pd.DataFrame(
@@ -130,17 +131,11 @@ class TestScores:
         scores, _ = fitted.compute_fraud_scores(odd)
         assert np.isfinite(scores).all()
         assert (fitted.percentile(scores[:2]) > 99).all()
-        assert fitted.explain(odd, top=1)["reason_1"].iloc[0].startswith("amount 340,28")
+        assert fitted.explain(odd, top=1)["sentence"].iloc[0].startswith("amount 340,28")
 
     def test_new_claims_of_the_same_kind_are_flagged_about_one_time_in_a_hundred(self, fitted, make_claims):
         flagged = fitted.percentile(fitted.judge(make_claims(5000, 9)).scores) > 99
         assert 0.003 < flagged.mean() < 0.02
-
-    def test_the_interval_of_numbers_holds_for_about_80_percent(self, fitted, make_claims):
-        new = make_claims(3000, 9)
-        expected = fitted.judge(new).expectations["amount"]
-        inside = (new["amount"] >= expected.low) & (new["amount"] <= expected.high)
-        assert 0.7 < inside.mean() < 0.93
 
 
 class TestDtypes:
@@ -172,9 +167,9 @@ class TestDtypes:
             assert str(data["code"].dtype) == "str"
             model = make_model("xgboost", n_estimators=3)
             found, _ = model.fit(data, *features)
-            reasons = model.explain(data)
+            sentences = model.explain(data)["sentence"]
         assert np.array_equal(found, expected)
-        assert all(reason is None or isinstance(reason, str) for reason in reasons.to_numpy().ravel())
+        assert all(isinstance(sentence, str) for sentence in sentences)
 
     def test_whole_codes_are_the_same_codes_when_a_null_makes_them_floats(self, make_model, model_type):
         codes = pd.Series(np.arange(300) % 3 + 99213)
@@ -223,24 +218,75 @@ class TestCrossFitting:
             make_model("xgboost").fit(claims, *features, groups=pd.Series(range(5)))
 
 
-class TestReasons:
-    def test_a_contradiction_is_named_with_what_was_expected(self, fitted, claims):
-        claim = claims[(claims["code"] == "visit") & (claims["specialty"] == "GP")].head(1).assign(amount=9800.0)
-        reasons = [reason for reason in fitted.explain(claim).iloc[0] if reason and reason.startswith("amount")]
-        assert len(reasons) == 1
-        assert re.fullmatch(r"amount 9,800; \d+(\.\d+)?–[12]\d\d expected given .*code visit.*", reasons[0])
+class TestExplanations:
+    def test_a_row_a_claim_and_column_with_all_there_is_to_say(self, fitted, claims):
+        found = fitted.explain(claims)
+        assert list(found) == [
+            "row", "place", "column", "value", "expected", "surprise", "expected_low", "expected_high", "direction",
+            "judged_from", "comparable", "such", "low_support", "sentence",
+        ]  # fmt: skip
+        assert len(found) == 3 * len(claims)
 
-    def test_reasons_come_in_order_of_what_they_add(self, fitted, claims):
+    def test_parts_add_up_to_the_score(self, fitted, claims):
+        totals = fitted.explain(claims, top=None).groupby("row")["surprise"].sum()
+        assert totals.index.tolist() == claims.index.tolist()
+        assert totals.to_numpy() == pytest.approx(fitted.judge(claims).scores, rel=1e-12)
+
+    def test_rows_are_in_order_and_the_largest_part_of_each_is_first(self, fitted, claims):
+        shuffled = claims.sample(frac=1, random_state=0)
+        found = fitted.explain(shuffled, top=None)
+        assert found["row"].tolist() == [label for label in shuffled.index for _ in range(4)]
+        assert found["place"].tolist() == [1, 2, 3, 4] * 900
+        assert (np.diff(found["surprise"].to_numpy().reshape(900, 4)) <= 0).all()
+
+    def test_each_part_is_that_of_its_column(self, fitted, claims):
+        found = fitted.explain(claims, top=None)
+        parts = fitted.judge(claims).parts
+        assert sorted(found["column"].unique()) == ["amount", "code", "days", "specialty"]
+        for name, said in found.groupby("column"):
+            assert said["surprise"].tolist() == parts[name].tolist()
+
+    @pytest.mark.parametrize(("top", "rows"), [(0, 0), (1, 5), (3, 15), (9, 20), (None, 20)])
+    def test_there_are_as_many_columns_as_asked_for(self, fitted, claims, top, rows):
+        assert len(fitted.explain(claims.head(5), top=top)) == rows
+
+    @pytest.mark.parametrize("top", [3, None])
+    def test_no_rows(self, fitted, claims, top):
+        found = fitted.explain(claims.head(0), top=top)
+        pd.testing.assert_frame_equal(found, fitted.explain(claims.head(1), top=top).head(0))
+
+    def test_rows_have_their_labels_whatever_these_are(self, fitted, claims):
+        labels = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+        assert fitted.explain(claims.head(2).set_index(labels), top=1)["row"].tolist() == [("a", 1), ("a", 2)]
+        assert fitted.explain(claims.head(2).set_axis([7, 7]), top=1)["row"].tolist() == [7, 7]
+
+    def test_a_contradiction_is_named_with_what_was_expected_and_how_often_it_occurs(self, fitted, claims):
+        visits = claims[(claims["code"] == "visit") & (claims["specialty"] == "GP")]
+        found = fitted.explain(visits.head(1).assign(amount=417.0)).query("column == 'amount'")
+        assert found["direction"].tolist() == ["above"]
+        assert found[["comparable", "such"]].to_numpy().tolist() == [[len(visits), 0]]
+        assert re.fullmatch(
+            r"amount 417; \d+(\.\d+)?–1\d\d expected given code visit and specialty GP; "
+            rf"about as high in 0 of {len(visits)} such claims",
+            found["sentence"].item(),
+        )
+
+
+class TestReasons:
+    def test_they_are_the_sentences_of_the_parts_that_stand_out(self, fitted, claims):
         judgement = fitted.judge(claims)
-        reasons = fitted.reasons(claims, judgement, top=2)
-        named = reasons.map(lambda reason: reason.split()[0], na_action="ignore")
-        first = judgement.parts.idxmax(axis=1)[judgement.scores > 0]
-        assert (named["reason_1"][first.index] == first).all()
-        assert reasons["reason_1"].isna().equals(pd.Series(judgement.scores == 0))
+        reasons = fitted.reasons(claims, judgement, top=4)
+        explanations = fitted.explain(claims, top=None)
+        sentences = explanations["sentence"].to_numpy().reshape(900, 4)
+        # No less than an equal share of the score.
+        stands_out = explanations["surprise"].to_numpy().reshape(900, 4) >= judgement.scores[:, None] / 4 - 1e-12
+        assert list(reasons) == ["reason_1", "reason_2", "reason_3", "reason_4"]
+        assert (reasons.to_numpy()[stands_out] == sentences[stands_out]).all()
+        assert (reasons.notna().to_numpy() == stands_out).all()
 
     @pytest.mark.parametrize("top", [0, 1, 9])
     def test_there_are_as_many_columns_as_asked_for(self, fitted, claims, top):
-        reasons = fitted.explain(claims.head(5), top=top)
+        reasons = fitted.reasons(claims.head(5), fitted.judge(claims.head(5)), top=top)
         assert list(reasons) == [f"reason_{number}" for number in range(1, top + 1)]
         if top == 9:
             assert reasons["reason_5"].isna().all()
@@ -249,6 +295,50 @@ class TestReasons:
         reasons = fitted.reasons(claims, fitted.training_judgement_)
         assert reasons.shape == (900, 3)
         assert reasons.notna().any(axis=None)
+
+    def test_training_rows_are_not_comparable_to_themselves(self, make_model):
+        data = pd.DataFrame({"code": ["a", "b"] * 50, "amount": [1.0, 2.0] * 50})
+        data.loc[0, "amount"] = 2.0
+        model = make_model("xgboost")
+        model.fit(data, ["code"], ["amount"])
+        # Of the 51 amounts of 2, one is this row's own.
+        assert "seen in 0 of 50 such claims" in model.reasons(data, model.training_judgement_).iloc[0, 0]
+        sentences = model.explain(data.head(1)).set_index("column")["sentence"]
+        assert "seen in 1 of 51 such claims" in sentences["code"]
+
+
+class TestExplanationsHold:
+    """What explanations say is measured on claims that the model did not see."""
+
+    def test_the_interval_of_a_number_holds_80_percent(self, fitted_on_many, make_claims):
+        new = make_claims(20_000, 11)
+        expected = fitted_on_many.judge(new).expectations["amount"]
+        amount = new["amount"].astype(np.float32)
+        assert 0.78 < ((amount >= expected.low) & (amount <= expected.high)).mean() < 0.82
+
+    def test_with_what_was_expected_in_place_of_a_swapped_value_the_score_is_lower(self, fitted_on_many, make_claims):
+        columns = enumerate(fitted_on_many.scored_features_)
+        swapped = pd.concat([with_swaps(make_claims(5000, seed), [name], seed)[0] for seed, name in columns])
+        above = fitted_on_many.percentile(fitted_on_many.judge(swapped).scores) > 99
+        rows = swapped[above].reset_index(drop=True)
+        reasons = fitted_on_many.explain(rows, top=1)
+        as_expected = rows.copy()
+        for reason in reasons.itertuples():
+            as_expected.loc[reason.row, reason.column] = self.expected_value(reason)
+        # A rarer value is none that could be put there.
+        told = ~reasons["expected"].str.startswith("a rarer value").to_numpy()
+        lower = fitted_on_many.judge(as_expected).scores < fitted_on_many.judge(rows).scores
+        assert told.sum() > 300
+        assert lower[told].mean() >= 0.95
+
+    @staticmethod
+    def expected_value(reason):
+        """Return the middle of the interval, or the likeliest category."""
+        if reason.expected.startswith("no value"):
+            return None
+        if not np.isnan(reason.expected_low):
+            return (reason.expected_low + reason.expected_high) / 2
+        return reason.expected.split(" (")[0]
 
 
 class TestMaxSamples:
@@ -296,7 +386,8 @@ class TestHardInput:
         scores, _ = model.fit(data, ["code"], ["amount"])
         assert scores.tolist() == [0.0] * 9
         assert model.percentile(scores).tolist() == [0.0] * 9
-        assert model.explain(data).isna().all(axis=None)
+        assert model.reasons(data, model.judge(data)).isna().all(axis=None)
+        assert (model.explain(data)["surprise"] == 0).all()
 
     def test_as_few_rows_as_folds(self, make_model, model_type):
         data = pd.DataFrame({"code": ["a", "b", "c"], "amount": [1.0, 2.0, None]})
@@ -418,7 +509,29 @@ class TestScikitLearn:
             "n_folds",
             "n_jobs",
             "seed",
+            "suspicious_direction",
         ]
+
+
+class TestSuspiciousDirection:
+    def test_a_low_amount_adds_nothing_where_high_ones_are_suspicious(self, make_model, model_type, claims, features):
+        model = make_model(model_type, suspicious_direction={"amount": "high"})
+        model.fit(claims, *features)
+        visits = claims[claims["code"] == "visit"].head(2).assign(amount=[0.5, 9800.0])
+        _, parts = model.compute_fraud_scores(visits)
+        assert parts["amount"].iloc[0] == 0
+        assert parts["amount"].iloc[1] > 1
+
+    @pytest.mark.parametrize(
+        ("directions", "message"),
+        [
+            ({"code": "high"}, "suspicious_direction names 'code', which is none of num_features (amount, days)"),
+            ({"amount": "up"}, "suspicious_direction of 'amount' is 'up'; allowed are high, low. Leave the column out"),
+        ],
+    )
+    def test_other_columns_and_sides_are_refused(self, make_model, claims, features, directions, message):
+        with pytest.raises(InputError, match=re.escape(message)):
+            make_model("xgboost", suspicious_direction=directions).fit(claims, *features)
 
 
 class TestArtefact:
@@ -440,7 +553,7 @@ class TestArtefact:
         found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
         assert found == [*(f"model/columns/{number:03d}{suffix}" for number in range(4)), "model/model.json"]
         content = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
-        assert content["format_version"] == 2
+        assert content["format_version"] == 3
         assert content["model_version"] == fitted.model_version_
 
     def test_parameters_may_be_numpy_scalars(self, make_model, claims, tmp_path):

@@ -80,3 +80,20 @@ class TestRoles:
 def test_invalid_roles_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         columns(**changes)
+
+
+class TestSuspiciousDirection:
+    def test_the_claim_amount_is_suspicious_when_high_if_nothing_is_said(self) -> None:
+        assert Columns().directions == {"claim_amount": "high"}
+        assert Columns(suspicious_direction=[]).directions == {}
+        assert Columns(suspicious_direction=[{"claim_duration_days": "low"}]).directions == {
+            "claim_duration_days": "low"
+        }
+
+    def test_a_column_that_is_not_scored_has_none(self) -> None:
+        columns = Columns(protected=["claim_amount"], suspicious_direction=[{"claim_amount": "high"}])
+        assert columns.directions == {}
+
+    def test_a_column_that_is_no_number_is_named(self) -> None:
+        with pytest.raises(ValueError, match="suspicious_direction names 'claim_type', which is not among numeric"):
+            Columns(suspicious_direction=[{"claim_type": "high"}])

@@ -153,18 +153,18 @@ def added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {"sum": one["sum"] + other["sum"]}
 
 
-class TestSampleAndLargest:
+class TestSampleAndSmallest:
     @pytest.mark.parametrize("most", [3, 10, 20])
     def test_the_sample_is_that_of_pandas(self, ten, most):
         pd.testing.assert_frame_equal(
             frames.sample(ten, most, "id", seed=4), frames.sample(numbered(10), most, "id", seed=4)
         )
 
-    def test_the_largest_are_those_of_pandas_ties_by_id(self, spark):
-        data = pd.DataFrame({"id": [*"dcba"], "score": [1.0, 3.0, 3.0, 2.0]})
+    def test_the_smallest_are_those_of_pandas(self, spark):
+        data = pd.DataFrame({"id": [*"dcba"], "rank": [3, 1, 4, 2]})
         frame = spark.createDataFrame(pa.Table.from_pandas(data)).repartition(3)
-        assert frames.largest(frame, 3, "score", "id")["id"].tolist() == ["b", "c", "a"]
-        pd.testing.assert_frame_equal(frames.largest(frame, 9, "score", "id"), frames.largest(data, 9, "score", "id"))
+        assert frames.smallest(frame, 3, "rank")["id"].tolist() == ["c", "a", "d"]
+        pd.testing.assert_frame_equal(frames.smallest(frame, 9, "rank"), frames.smallest(data, 9, "rank"))
 
 
 class TestRanked:

@@ -48,7 +48,7 @@ class TestRankProviders:
         assert list(table) == provider_scores_schema(COLUMNS, PEERS).names
         assert table["rank"].tolist() == list(range(1, len(summaries) + 1))
         assert table["versus_peers"].is_monotonic_decreasing
-        assert metrics["n_providers"] == len(table)
+        assert metrics["n"] == len(table)
         assert metrics["n_claims"] == 1_000
         assert metrics["aggregates"] == {"scored": summaries["claims"].ge(5).sum()}
         pd.testing.assert_frame_equal(summaries, before)
@@ -73,7 +73,7 @@ class TestPipeline:
 
     def test_metrics_say_how_many_were_judged(self, finished):
         metrics = json.loads((finished.data / "08_reporting/provider_metrics.json").read_text())
-        assert metrics.keys() == {"n_providers", "n_claims", "mean_score_deviation", "aggregates"}
+        assert metrics.keys() == {"n", "n_claims", "mean_score_deviation", "aggregates"}
         providers = finished.table("07_model_output/provider_scores.parquet")
         assert metrics["aggregates"]["scored"] == providers["aggregate_score"].notna().sum() > 0
 

@@ -28,6 +28,7 @@ COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount"
 SCORING = ScoringParameters.model_validate({"scored_at": "2026-06-30", "top_claims": 3})
 HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
 SCORES = "07_model_output/fraud_scores.parquet"
+REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
 SCORE_NEW = "--pipelines=score_new"
 
 
@@ -72,6 +73,7 @@ def scored(**columns: list) -> pd.DataFrame:
         **{name: ["same"] * rows for name in COLUMNS.roles if name != "claim_id"},
         "fraud_score": [1.0] * rows,
         "fraud_percentile": [50.0] * rows,
+        "excess_amount": [0.0] * rows,
         "reason_1": ["because"] * rows,
         "reason_2": [None] * rows,
         "reason_3": [None] * rows,
@@ -217,6 +219,17 @@ class TestRankScores:
         table = scored(fraud_score=[3.0, 2.0, 1.0], fraud_percentile=[30.0, 20.0, 10.0])
         assert rank_scores(table, COLUMNS, settings(top_k=2))["flagged"].tolist() == [True, True, False]
 
+    def test_by_excess_the_most_money_comes_first_and_claims_without_it_by_score(self):
+        table = scored(
+            claim_id=["a", "b", "c", "d", "e", "f"],
+            fraud_score=[9.0, 1.0, 2.0, 3.0, 5.0, 4.0],
+            excess_amount=[0.0, 10.0, 700.0, 0.0, None, 10.0],
+        )
+        ranked = rank_scores(table, COLUMNS, settings(rank_by="excess", top_k=2))
+        assert ranked["claim_id"].tolist() == ["c", "b", "f", "a", "e", "d"]
+        assert ranked["flagged"].tolist() == [True, True, False, False, False, False]
+        assert "ranking" not in ranked
+
     def test_top_k_beyond_all_rows_flags_all(self):
         assert rank_scores(scored(fraud_score=[2.0, 1.0]), COLUMNS, settings(top_k=10))["flagged"].tolist() == [
             True,
@@ -234,6 +247,7 @@ class TestRankScores:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "reason_1",
             "reason_2",
@@ -270,7 +284,7 @@ class TestPossibleDuplicateOf:
         assert list(table)[6:8] == ["possible_duplicate_of", "rank"]
         assert table["possible_duplicate_of"].tolist() == ["a", None]
         top = list_top_claims(table, self.columns, SCORING)
-        assert list(top)[9:12] == ["reason_3", "possible_duplicate_of", "code"]
+        assert list(top)[10:13] == ["reason_3", "possible_duplicate_of", "code"]
         assert top["possible_duplicate_of"].tolist() == ["a", None]
 
     def test_scores_from_before_it_was_there_are_made_anew_first(self):
@@ -304,6 +318,7 @@ class TestListTopClaims:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "claim_id",
             "claim_date",
@@ -341,6 +356,7 @@ class TestPipeline:
             "07_model_output/fraud_scores.parquet",
             "07_model_output/fraud_scores_catboost.parquet",
             "07_model_output/training_scores_catboost.parquet",
+            "08_reporting/scoring_metrics.json",
             "08_reporting/top_claims.csv",
             "08_reporting/training_metrics_catboost.json",
         }
@@ -374,6 +390,7 @@ class TestPipeline:
             "rank",
             "fraud_score",
             "fraud_percentile",
+            "excess_amount",
             "flagged",
             "reason_1",
             "reason_2",
@@ -459,7 +476,7 @@ class TestPipeline:
         params = "training.model_type=xgboost,training.n_jobs=1"
         assert copied.run("--pipelines=training,scoring", params=params) == (0, "")
         after = contents(copied.data)
-        shared = {"07_model_output/fraud_scores.parquet", "08_reporting/top_claims.csv"}
+        shared = {"07_model_output/fraud_scores.parquet", *REPORTED}
         assert {name for name in before if before[name] != after[name]} == shared
         assert {name for name in set(after) - set(before) if "columns" not in name} == {
             "06_models/autoencoder_xgboost/model.json",
@@ -508,7 +525,7 @@ class TestScoreNew:
         assert {name for name in before if before[name] != after[name]} == {
             "07_model_output/fraud_scores.parquet",
             "07_model_output/fraud_scores_catboost.parquet",
-            "08_reporting/top_claims.csv",
+            *REPORTED,
         }
         assert set(after) - set(before) == {
             "02_intermediate/rejected_new_claims.parquet",

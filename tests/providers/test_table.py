@@ -135,7 +135,7 @@ class TestProviderTable:
     def test_figures_of_all(self, many_claims, columns):
         summaries = summarise_providers(many_claims, columns, ())
         _, figures = provider_table(summaries, pd.DataFrame(None, summaries.index, NOT_JUDGED), columns, (), 10)
-        assert figures["n_providers"] == 60
+        assert figures["n"] == 60
         assert figures["n_claims"] == len(many_claims)
         assert 0 < figures["mean_score_deviation"] < 3
 

@@ -15,8 +15,11 @@ TOP = pd.DataFrame(
         "claim_no": ["007", "C2"],
         "service_day": ["2025-03-31 00:00:00", "2025-04-01"],
         "billed_by": ["D1", "D2"],
-        "reason_1": ["amount 9,800; 120–640 expected given code visit", "code xyz; never seen in 700 claims"],
-        "reason_2": ["days missing; 1–3 expected", None],
+        "reason_1": [
+            "amount 9,800; 120–640 expected given code visit; about as high in 0 of 412 such claims",
+            "code xyz; never seen in 700 claims",
+        ],
+        "reason_2": ["days missing; 1–3 expected; missing in 2 of 700 claims", None],
         "reason_3": [None, None],
         "amount": [9800.0, 1.0],
     }
@@ -26,8 +29,8 @@ TOP = pd.DataFrame(
 def test_says_who_when_how_suspicious_and_why():
     assert next(claims_in_words(TOP, 1)) == (
         "1. claim 007 of 2025-03-31, billed by D1: more suspicious than 99.99 % of claims, because\n"
-        "   - amount 9,800; 120–640 expected given code visit\n"
-        "   - days missing; 1–3 expected"
+        "   - amount 9,800; 120–640 expected given code visit; about as high in 0 of 412 such claims\n"
+        "   - days missing; 1–3 expected; missing in 2 of 700 claims"
     )
 
 

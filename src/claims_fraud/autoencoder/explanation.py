@@ -1,4 +1,4 @@
-"""Reasons in words: what the claim says, what was expected, and from what.
+"""Reasons in words: what the claim says, what was expected and from what, and how often comparable claims say the like.
 
 Not for scores: it is given the parts and the expectations that the scores were made of.
 """
@@ -28,6 +28,7 @@ from claims_fraud.autoencoder.support import ENOUGH, Support
 
 # Share of the numbers that lie within the interval in which they are expected.
 EXPECTED_SHARE = 0.8
+NEXT_TO_NOTHING = 1e-9
 # From here on a number is written without decimals.
 WITHOUT_DECIMALS = 100
 # A second category is named if the first leaves it at least this probability.
@@ -85,8 +86,8 @@ class Expectation:
         tail = (1 - EXPECTED_SHARE) / 2
         return cls.of(encoder, np.tile(encoder.marginal, (rows, 1)), (tail, 1 - tail))
 
-    def of_rows(self, rows: npt.NDArray[np.integer[Any]]) -> Self:
-        """Return the expectations of the chosen rows."""
+    def of_rows(self, rows: npt.NDArray[np.integer[Any] | np.bool_]) -> Self:
+        """Return the expectations of the chosen rows (positions, or a boolean mask)."""
         return type(self)(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @classmethod
@@ -129,7 +130,8 @@ def interval_levels(
     if not known.any():
         return tails
     low, high = np.quantile(up_to[known], tails[0]), np.quantile(below[known], tails[1])
-    return min(float(low), 0.5), max(float(high), 0.5)
+    # A level where one bin ends and another begins means that bin which holds the number it was read off.
+    return min(float(low) - NEXT_TO_NOTHING, 0.5), max(float(high) + NEXT_TO_NOTHING, 0.5)
 
 
 def explained(  # noqa: PLR0913
@@ -167,12 +169,34 @@ def explained(  # noqa: PLR0913
         ``value, expected, expected_low, expected_high, direction, judged_from, comparable, such, low_support,
         sentence``: see `ClaimsTreeAutoencoder.explain`.
     """
-    pieces = []
-    for chosen, say in ((~by_rarity, _contradictions), (by_rarity, _rarities)):
-        places = np.flatnonzero(chosen)
-        piece = say(name, rows.iloc[places], encoders, expected.of_rows(places), support, counted[places])
-        pieces.append(piece.set_axis(places))
-    return pd.concat(pieces).sort_index()
+    values, encoder = rows[name], encoders[name]
+    usual = Expectation.at_large(encoder, int(by_rarity.sum()))
+    expected = Expectation.together([(~by_rarity, expected.of_rows(~by_rarity)), (by_rarity, usual)], len(rows))
+    directions = _directions(values, encoder, expected, by_rarity)
+    lowest, highest = _such(values, directions, encoder)
+    alike = [encoders[other].encode(rows[other]).alike for other in support.given]
+    at_large = support.occurrences([], lowest, highest, counted)
+    found = at_large.where(by_rarity, support.occurrences(alike, lowest, highest, counted))
+    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
+    judged_from = [" and ".join(texts) for texts in zip(*given, strict=True)] if given else [""] * len(rows)
+    numeric, nothing = isinstance(encoder, NumberEncoder), np.full(len(rows), np.nan, np.float32)
+    table = pd.DataFrame(
+        {
+            "value": np.array(stated(values, encoder), dtype=object),
+            "expected": np.array(_expected(encoder, expected), dtype=object),
+            "expected_low": expected.low if numeric else nothing,
+            "expected_high": expected.high if numeric else nothing,
+            "direction": directions,
+            "judged_from": np.where(by_rarity, "", np.array(judged_from, dtype=object)),
+            "comparable": found.comparable,
+            "such": found.such,
+            "low_support": found.comparable < ENOUGH,
+        }
+    )
+    which = [_comparable_claims(agreeing, texts) for agreeing, *texts in zip(found.agreeing, *given, strict=True)]
+    rest = np.array([_contradiction(*each) for each in zip(table.itertuples(), which, strict=True)], dtype=object)
+    rest[by_rarity] = _rarities(values[by_rarity], encoder)
+    return table.assign(sentence=name + " " + table["value"] + "; " + rest)
 
 
 def stated(values: pd.Series, encoder: Encoder) -> list[str]:
@@ -192,88 +216,24 @@ def _interval(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else "–".join(ends)
 
 
-def _contradictions(  # noqa: PLR0913, PLR0917
-    name: str,
-    rows: pd.DataFrame,
-    encoders: Mapping[str, Encoder],
-    expected: Expectation,
-    support: Support,
-    counted: npt.NDArray[np.bool_],
-) -> pd.DataFrame:
-    """Return what `explained` does, of rows that are judged against their other columns."""
-    values, encoder = rows[name], encoders[name]
-    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
-    directions = _directions(values, encoder, expected)
-    alike = [encoders[other].encode(rows[other]).alike for other in support.given]
-    found = support.occurrences(alike, *_such(values, directions, encoder))
-    numeric = isinstance(encoder, NumberEncoder)
-    table = _table(
-        value=stated(values, encoder),
-        expected=_expected(encoder, expected),
-        expected_low=expected.low if numeric else np.nan,
-        expected_high=expected.high if numeric else np.nan,
-        direction=directions,
-        judged_from=[" and ".join(texts) for texts in zip(*given, strict=True)] if given else "",
-        comparable=found.comparable - counted,
-        such=np.maximum(found.such - counted, 0),
-    )
-    first = given[0] if given else [""] * len(rows)
-    which = [
-        "claims" if not given else "such claims" if agreeing == len(given) else f"claims with {text}"
-        for agreeing, text in zip(found.agreeing, first, strict=True)
-    ]
-    sentences = [f"{name} {_contradiction(row, claims)}" for row, claims in zip(table.itertuples(), which, strict=True)]
-    return table.assign(sentence=sentences)
-
-
-def _rarities(  # noqa: PLR0913, PLR0917
-    name: str,
-    rows: pd.DataFrame,
-    encoders: Mapping[str, Encoder],
-    expected: Expectation,
-    support: Support,
-    counted: npt.NDArray[np.bool_],
-) -> pd.DataFrame:
-    """Return what `explained` does, of rows that are judged by how rare their values are, whatever the rest says."""
-    values, encoder = rows[name], encoders[name]
-    usual = Expectation.at_large(encoder, len(rows))
-    directions = _directions(values, encoder, usual)
-    if isinstance(encoder, NumberEncoder):
-        rare = [_rare_number(number, encoder) for number in number_values(values)]
-        low, high = usual.low, usual.high
-        beyond = np.where(number_values(values) > encoder.center, ABOVE, BELOW)
-        directions = np.where(directions == WITHIN, beyond, directions)
-    else:
-        rare = [_rare_category(text, encoder) for text in category_values(values)]
-        low = high = np.full(len(rows), np.nan, np.float32)
-    found = support.occurrences([], *_such(values, directions, encoder))
-    table = _table(
-        value=stated(values, encoder),
-        expected=_expected(encoder, usual),
-        expected_low=low,
-        expected_high=high,
-        direction=directions,
-        judged_from="",
-        comparable=found.comparable - counted,
-        such=np.maximum(found.such - counted, 0),
-    )
-    return table.assign(sentence=[f"{name} {v}; {text}" for v, text in zip(table["value"], rare, strict=True)])
-
-
-def _table(**columns: Any) -> pd.DataFrame:
-    table = pd.DataFrame(columns, index=range(len(columns["value"])))
-    return table.assign(low_support=table["comparable"] < ENOUGH)
+def _comparable_claims(agreeing: int, given: list[str]) -> str:
+    """Return what to call claims that agree in as many of the given columns; each of ``given`` is column and value."""
+    if not agreeing:
+        return "claims"
+    return "such claims" if agreeing == len(given) else f"claims with {given[0]}"
 
 
 def _contradiction(row: Any, claims: str) -> str:
-    """Return what a claim has, what was expected, given what, and how many comparable claims have the like."""
+    """Return what was expected, given what, and how many comparable claims have the like."""
     given = f" given {row.judged_from}" if row.judged_from else ""
     support = f"{COUNTED[row.direction]} {row.such:,} of {row.comparable:,} {claims}" if row.comparable else NONE_ALIKE
     doubt = ", too few to tell" if row.low_support and row.comparable else ""
-    return f"{row.value}; {row.expected} expected{given}; {support}{doubt}"
+    return f"{row.expected} expected{given}; {support}{doubt}"
 
 
-def _directions(values: pd.Series, encoder: Encoder, expected: Expectation) -> npt.NDArray[np.object_]:
+def _directions(
+    values: pd.Series, encoder: Encoder, expected: Expectation, by_rarity: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.object_]:
     """Return how each value differs from what was expected; see `ClaimsTreeAutoencoder.explain`."""
     if isinstance(encoder, CategoryEncoder):
         return np.where(category_values(values).isna(), MISSING, OTHER).astype(object)
@@ -281,7 +241,9 @@ def _directions(values: pd.Series, encoder: Encoder, expected: Expectation) -> n
     numbers = number_values(values).astype(np.float32)
     unexpected = expected.low_share > MORE_LIKELY_THAN_NOT
     cases = [np.isnan(numbers), unexpected, numbers > expected.high, numbers < expected.low]
-    return np.select(cases, [MISSING, PRESENT, ABOVE, BELOW], default=WITHIN).astype(object)
+    # What is usual holds nearly all numbers: there, a rare one is on one of its sides.
+    within = np.where(by_rarity, np.where(numbers > encoder.center, ABOVE, BELOW), WITHIN)
+    return np.select(cases, [MISSING, PRESENT, ABOVE, BELOW], default=within).astype(object)
 
 
 def _such(values: pd.Series, directions: npt.NDArray[np.object_], encoder: Encoder) -> tuple[Ints, Ints]:
@@ -311,6 +273,13 @@ def _expected_categories(encoder: CategoryEncoder, expected: Expectation) -> lis
     return texts
 
 
+def _rarities(values: pd.Series, encoder: Encoder) -> list[str]:
+    """Return how rare each value is, whatever the rest of its row says."""
+    if isinstance(encoder, NumberEncoder):
+        return [_rare_number(number, encoder) for number in number_values(values)]
+    return [_rare_category(text, encoder) for text in category_values(values)]
+
+
 def _rare_category(text: str | None, encoder: CategoryEncoder) -> str:
     total = sum(encoder.counts) + encoder.missing
     count = encoder.missing if text is None else encoder.count(text)
@@ -332,6 +301,8 @@ def _rare_number(number: float, encoder: NumberEncoder) -> str:
     low, high = _usual_range(encoder)
     if not low <= number <= high:
         return f"{_interval(low, high)} in 99% of claims"
+    if known < encoder.missing:
+        return f"a value in {known:,} of {known + encoder.missing:,} claims"
     position = bisect_left(encoder.edges, number)
     lower, higher = sum(encoder.counts[: position + 1]), sum(encoder.counts[position:])
     side = "low or lower" if lower < higher else "high or higher"

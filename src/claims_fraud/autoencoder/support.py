@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from claims_fraud.autoencoder.encoding import Ints
 
@@ -26,6 +27,10 @@ class Occurrences(NamedTuple):
     comparable: Ints
     such: Ints
     agreeing: Ints
+
+    def where(self, chosen: npt.NDArray[np.bool_], other: Occurrences) -> Occurrences:
+        """Return these of the chosen rows, and ``other`` of the rest."""
+        return Occurrences(*(np.where(chosen, one, two) for one, two in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -55,24 +60,26 @@ class Support:
         keys, counts = np.unique(_keys(codes, sizes), return_counts=True)
         return cls(tuple(given), tuple(sizes), tuple(keys.tolist()), tuple(counts.tolist()))
 
-    def occurrences(self, given: Sequence[Ints], lowest: Ints, highest: Ints) -> Occurrences:
+    def occurrences(
+        self, given: Sequence[Ints], lowest: Ints, highest: Ints, counted: npt.NDArray[np.bool_]
+    ) -> Occurrences:
         """Return how many comparable training rows have a code of the column from ``lowest`` to ``highest``.
 
         Parameters
         ----------
         given : sequence of int arrays of shape (n,)
-            The rows' codes of the columns of ``self.given``.
+            The rows' codes of the columns of ``self.given``, or none: then all training rows are comparable.
         lowest, highest : int arrays of shape (n,)
             Both ends count.
+        counted : bool array of shape (n,)
+            Whether a row, with a code in that range, is itself among the training rows; it is not counted for itself.
         """
-        found = self._among(given, lowest, highest)
+        found = self._among(given, lowest, highest, counted)
         if len(given) > 1:
-            fewer = self._among(given[:1], lowest, highest)
-            enough = found.comparable >= ENOUGH
-            found = Occurrences(*(np.where(enough, most, few) for most, few in zip(found, fewer, strict=True)))
+            found = found.where(found.comparable >= ENOUGH, self._among(given[:1], lowest, highest, counted))
         return found
 
-    def _among(self, given: Sequence[Ints], lowest: Ints, highest: Ints) -> Occurrences:
+    def _among(self, given: Sequence[Ints], lowest: Ints, highest: Ints, counted: npt.NDArray[np.bool_]) -> Occurrences:
         """Count the training rows that agree in the first columns of ``self.given``, as many as ``given`` has."""
         own = self.sizes[-1]
         keys: Ints = np.asarray(self.keys, dtype=np.int64)
@@ -84,7 +91,7 @@ class Support:
 
         def between(low: Ints, high: Ints) -> Ints:
             rows: Ints = up_to[np.searchsorted(keys, first + high, "right")] - up_to[np.searchsorted(keys, first + low)]
-            return rows
+            return rows - counted
 
         whole = between(np.zeros_like(lowest), np.full_like(highest, own - 1))
         return Occurrences(whole, between(lowest, highest), np.full(len(lowest), len(given)))

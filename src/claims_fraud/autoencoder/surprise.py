@@ -29,10 +29,8 @@ from claims_fraud.autoencoder.encoding import Floats, Ints
 # Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
 FLOOR = 0.02
 # Spreads by which contradiction has to exceed its median to count like a median rarity, since most rows contradict a
-# little, and what each spread beyond that weighs. The more it weighs, the better contradictions are found and the worse
-# rare values.
+# little. The more, the better rare values are found and the worse contradictions.
 ORDINARY_CONTRADICTION = 1.5
-CONTRADICTION_WEIGHT = 1.25
 SMALLEST = float(np.finfo(float).tiny)
 
 
@@ -98,12 +96,11 @@ class ScoreScale:
         Parts of a row judged by rarity are in proportion to its rarities, of any other to its ratios.
         """
         ratios = ratios * np.asarray(self.ratio_weights)
-        spreads = _standardised(_log_total(ratios), self.contradiction)
-        contradiction = CONTRADICTION_WEIGHT * (spreads - ORDINARY_CONTRADICTION)
+        contradiction = _standardised(_log_total(ratios), self.contradiction) - ORDINARY_CONTRADICTION
         rarity = _standardised(rarities.sum(axis=1), self.rarity)
         by_rarity = (rarity >= contradiction) | ~ratios.any(axis=1)
-        # Softplus, which keeps order and is never negative: a part is a share of the score.
-        score = np.logaddexp(0, np.where(by_rarity, rarity, contradiction))
+        # A smooth maximum of the two and of 0: it grows with both, and a part is a share of what is never negative.
+        score = np.logaddexp(0, np.logaddexp(contradiction, rarity))
         weights = np.where(by_rarity[:, None], rarities, ratios)
         # Where nothing of a row is rare in the least, nothing adds to its score.
         shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), SMALLEST)

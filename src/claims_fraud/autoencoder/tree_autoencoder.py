@@ -42,6 +42,11 @@ logger = logging.getLogger(__name__)
 
 # Columns that a reason names as what it was judged from.
 MOST_GIVEN = 2
+# Columns of what `explain` returns.
+EXPLAINED = [
+    "row", "place", "column", "value", "expected", "surprise", "expected_low", "expected_high", "direction",
+    "judged_from", "comparable", "such", "low_support", "sentence",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     >>> fraud_scores, per_feature_errors = model.fit(claims, ["code"], ["amount"])
     >>> int(fraud_scores.argmax())
     0
+    >>> new = pd.DataFrame({"code": ["visit"], "amount": [9500.0]})
+    >>> model.explain(new, top=1)["sentence"].item()  # doctest: +ELLIPSIS
+    'amount 9,500; ... expected given code visit; about as high in 1 of 279 such claims'
     """
 
     def __init__(  # noqa: PLR0913
@@ -286,13 +294,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         for position, name in enumerate(names):
             rows, place = np.nonzero(places == position)
             piece = self._explained(name, new_data, judgement, rows)
-            piece.insert(2, "surprise", largest[rows, place])
-            piece.insert(0, "column", name)
-            pieces.append(piece.assign(position=rows, place=place + 1))
-        explanations = pd.concat(pieces).sort_values(["position", "place"], ignore_index=True)
-        explanations.insert(0, "place", explanations.pop("place"))
-        explanations.insert(0, "row", new_data.index[explanations.pop("position")])
-        return explanations
+            pieces.append(piece.assign(column=name, surprise=largest[rows, place], position=rows, place=place + 1))
+        # Without the empty ones, whose types are not known.
+        found = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1])
+        found = found.sort_values(["position", "place"], ignore_index=True)
+        return found.assign(row=new_data.index[found["position"]].to_numpy())[EXPLAINED]
 
     def reasons(self, data: pd.DataFrame, judgement: Judgement, top: int = 3) -> pd.DataFrame:
         """Return the reasons of rows that `judge` or `fit` judged: reason_1, reason_2, …, None where there is none.

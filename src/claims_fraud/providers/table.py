@@ -93,7 +93,7 @@ def provider_table(
         **aggregate_scores,
     )
     table = table.sort_values(["versus_peers", columns.provider_id], ascending=[False, True], ignore_index=True)
-    figures = {"n_providers": len(table), "n_claims": int(counts.sum()), "mean_score_deviation": deviation}
+    figures = {"n": len(table), "n_claims": int(counts.sum()), "mean_score_deviation": deviation}
     table = table.assign(rank=range(1, len(table) + 1))
     return table[provider_scores_schema(columns, peer_columns).names], figures
 
