@@ -24,7 +24,7 @@ from claims_fraud.cli import jobs
 from claims_fraud.parameters import Parameters, SelectionParameters
 from claims_fraud.pipeline_registry import register_pipelines
 from claims_fraud.pipelines.model_selection.nodes import select_model_type
-from claims_fraud.schemas import FraudScores
+from claims_fraud.schemas import FraudScores, ProviderScores
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY, Project
 
@@ -46,7 +46,7 @@ RUN_SETTINGS = {
     "new_claims": "Claims to score with the stored model.",
 }
 # Subcommands that run pipelines, or look at what they wrote, in an environment.
-JOBS = ("ingest", "train", "select", "score", "tables")
+JOBS = ("ingest", "train", "select", "score", "providers", "tables")
 DATABRICKS_SETTINGS = {
     "catalog": "First part of the tables' names.",
     "schema": "Second part of the tables' names.",
@@ -224,6 +224,11 @@ class TestOutputsAreListed:
     def test_every_column_of_fraud_scores(self) -> None:
         fixed = [name for name in FraudScores.to_schema().columns if not name.startswith("^")]
         assert [name for name in fixed if f"`{name}`" not in self.outputs_page] == []
+
+    def test_every_column_of_provider_scores(self) -> None:
+        text = section(self.outputs_page, "provider_scores")
+        rows = table_rows(text, r"((?:`\w+`(?:, )?)+)")
+        assert re.findall(r"\w+", " ".join(rows)) == list(ProviderScores.to_schema().columns)
 
     def test_every_key_of_selected_model(self) -> None:
         swapped = {"average_precision": 0.5, "base_rate": 0.05}

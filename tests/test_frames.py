@@ -74,6 +74,13 @@ class TestMapBatches:
         pd.testing.assert_frame_equal(frame, numbered(6))
 
 
+class TestLike:
+    def test_gives_the_columns_of_the_schema_in_their_order(self):
+        rows = numbered(2).assign(more="x")[["more", "value", "id"]].iloc[::-1]
+        made = frames.like(numbered(5), rows, NUMBERED)
+        pd.testing.assert_frame_equal(made, numbered(2).iloc[::-1].reset_index(drop=True))
+
+
 class TestMapGroups:
     schema = pa.schema([("group", pa.string()), ("place", pa.int64())])
 

@@ -33,6 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory):
         assert job("train", "--model-type=xgboost") == (0, "")
         assert job("select", "--param=model_selection.required_lift=1") == (0, "")
         assert job("score", "--model-type=selected", "--threshold-percentile=90") == (0, "")
+        assert job("providers", "--model-type=selected") == (0, "")
         yield project
 
 
@@ -46,6 +47,12 @@ class TestJobs:
     def test_the_threshold_is_that_of_the_option(self, project: Project):
         scores = project.table("07_model_output/fraud_scores.parquet")
         assert (scores["flagged"] == (scores["fraud_percentile"] > 90)).all()
+
+    def test_providers_are_those_of_the_ranked_claims(self, project: Project):
+        scores = project.table("07_model_output/fraud_scores.parquet")
+        providers = project.table("07_model_output/provider_scores.parquet")
+        assert set(providers["provider_id"]) == set(scores["provider_id"])
+        assert (providers["claims"] * providers["top_share"]).sum() == pytest.approx(scores["flagged"].sum())
 
     def test_new_claims_are_scored_with_the_stored_model(self, project: Project, write_claims):
         claims = project.table("01_raw/claims_train.parquet").tail(10).assign(claim_id=[f"N{n}" for n in range(10)])

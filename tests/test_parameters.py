@@ -11,7 +11,13 @@ from pydantic import ValidationError
 
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError
-from claims_fraud.parameters import Parameters, ScoringParameters, TrainingParameters, check_parameters
+from claims_fraud.parameters import (
+    Parameters,
+    ProviderParameters,
+    ScoringParameters,
+    TrainingParameters,
+    check_parameters,
+)
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY
 
@@ -23,6 +29,7 @@ LEAST = {
     "training": {},
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
+    "provider_scores": {},
 }
 
 
@@ -48,6 +55,18 @@ class TestValidParameters:
         parameters = check_parameters(given(raw_claims="claims.csv", model_type="xgboost"), RUN_SETTINGS)
         assert parameters.training.model_type == "catboost"
 
+    @pytest.mark.parametrize(
+        ("named", "shared"),
+        [(None, ("provider_specialty", "geographic_region")), (["claim_type"], ("claim_type",)), ([], ())],
+    )
+    def test_peers_share_what_is_named_or_usual(self, named, shared):
+        parameters = check_parameters(given(provider_scores={"peer_columns": named}), RUN_SETTINGS)
+        assert parameters.provider_scores.shared(parameters.columns) == shared
+
+    def test_peers_of_other_claims_share_the_usual_that_are_there(self):
+        columns = Columns(procedure=None, categorical=("code", "geographic_region"), protected=[])
+        assert ProviderParameters().shared(columns) == ("geographic_region",)
+
     def test_cannot_be_changed(self):
         parameters = check_parameters(LEAST, RUN_SETTINGS)
         with pytest.raises(ValidationError, match="frozen"):
@@ -62,9 +81,10 @@ class TestValidParameters:
         assert configured.data_ingestion == IngestionParameters()
         assert configured.training == TrainingParameters()
         assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
+        assert configured.provider_scores == ProviderParameters()
 
     def test_every_field_says_what_it_is(self):
-        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters)
+        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters, ProviderParameters)
         silent = [name for model in models for name, field in model.model_fields.items() if not field.description]
         assert silent == []
 
@@ -79,8 +99,8 @@ class TestMistakes:
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or "
-            "--params (docs/reference/parameters.md lists all)."
+            "model_selection, provider_scores, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
+            "conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):
@@ -115,6 +135,30 @@ class TestMistakes:
         assert message(columns={"patient_id": "provider_id"}).startswith(
             "Parameter 'columns': column 'provider_id' has 2 roles; give each column one role."
         )
+
+    @pytest.mark.parametrize(
+        ("peers", "columns", "told"),
+        [
+            (
+                ["provider_speciality"],
+                {},
+                "Parameters: provider_scores.peer_columns names 'provider_speciality'; allowed are the categorical "
+                "columns that the model sees: claim_type, provider_specialty, diagnosis_code, procedure_code, "
+                "patient_gender, geographic_region. Did you mean 'provider_specialty'? Name some of these, or set []. ",
+            ),
+            (["claim_amount"], {}, "Parameters: provider_scores.peer_columns names 'claim_amount'; allowed are"),
+            (
+                ["geographic_region"],
+                {"protected": [{"geographic_region": "none"}]},
+                "Parameters: provider_scores.peer_columns names 'geographic_region'; allowed are",
+            ),
+            (["claim_type", "claim_type"], {}, "column 'claim_type', which provider_scores would have twice"),
+            ([], {"provider_id": "peers"}, "column 'peers', which provider_scores would have twice: provider_id and"),
+        ],
+        ids=["misspelt", "a number", "not in the model", "twice", "the name of an output"],
+    )
+    def test_peer_columns_that_cannot_be(self, peers, columns, told):
+        assert told in message(provider_scores={"peer_columns": peers}, columns=columns)
 
     def test_an_unknown_treatment_of_a_protected_column(self):
         told = message(columns={"protected": [{"patient_gender": "ignored"}]})

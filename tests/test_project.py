@@ -132,13 +132,14 @@ class TestRegistry:
             "__default__",
             "data_ingestion",
             "model_selection",
+            "provider_scores",
             "score_new",
             "scoring",
             "training",
         ]
 
     def test_the_default_is_all_but_the_scoring_of_new_claims(self, project):
-        names = {node.name for name in ("data_ingestion", "training", "scoring") for node in pipelines[name].nodes}
+        names = {node.name for name in DEFAULT for node in pipelines[name].nodes}
         assert {node.name for node in pipelines["__default__"].nodes} == names
 
     def test_nodes_have_the_names_of_what_they_do(self, project):
@@ -146,6 +147,8 @@ class TestRegistry:
         assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
 
 
+DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores")
+PROVIDERS = {"07_model_output/provider_scores.parquet", "08_reporting/provider_metrics.json"}
 INGESTED = {
     "02_intermediate/rejected_claims.parquet",
     "04_feature/features.parquet",
@@ -169,9 +172,10 @@ class TestRunOptions:
             ("--pipelines=data_ingestion,scoring", INGESTED | SCORED),
             ("--tags=scoring", SCORED),
             ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
-            ("--from-nodes=score_features", SCORED),
+            ("--from-nodes=score_features", SCORED | PROVIDERS),
+            ("--pipelines=provider_scores", PROVIDERS),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", REPORTED),
+            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -242,6 +246,11 @@ class TestMlflow:
         metrics = json.loads((project.data / "08_reporting/scoring_metrics.json").read_text())
         assert first.data.metrics["scoring.flagged"] == metrics["flagged"]
         assert first.data.metrics["scoring.excess_amount_flagged"] == metrics["excess_amount_flagged"]
+
+    def test_has_the_figures_of_the_providers(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/provider_metrics.json").read_text())
+        assert first.data.metrics["providers.n"] == metrics["n"]
+        assert first.data.metrics["providers.aggregates.scored"] == metrics["aggregates"]["scored"]
 
     def test_is_finished_and_named_after_the_pipeline(self, first):
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")
@@ -333,6 +342,11 @@ class TestMedicare:
         assert "Race" in scores
         assert "surprise_Race" not in scores
         assert not any(scores[f"reason_{number}"].str.contains("Race").any() for number in (1, 2, 3))
+
+    def test_peers_of_providers_share_the_state(self, medicare):
+        providers = medicare.table("medicare/07_model_output/provider_scores.parquet")
+        assert list(providers)[:2] == ["Provider", "State"]
+        assert providers["peers"].str.contains(" of State ").any()
 
     def test_age_and_duration_are_derived_from_dates(self, medicare):
         first = medicare.table("medicare/04_feature/features.parquet").iloc[0]

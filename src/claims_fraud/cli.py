@@ -173,6 +173,16 @@ def score(*, threshold_percentile: float | None, **options: Any) -> None:
 
 
 @job
+@click.option(
+    "--model-type", type=click.Choice([*MODEL_TYPES, "selected"]), help="Boosting library, or that `select` chose."
+)
+@click.option("--output-table", help="Table of the ranked claims.")
+def providers(**options: Any) -> None:
+    """Roll the ranked claims up by provider, and rank the providers."""
+    _run_job("provider_scores", options)
+
+
+@job
 def tables(**options: Any) -> None:
     """Print the Delta tables that are there, with their history."""
     env, conf_source = options.pop("environment"), options.pop("conf_source")

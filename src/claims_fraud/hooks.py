@@ -19,8 +19,17 @@ from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
 
-METRICS = ("training_metrics", "scoring_metrics")
-RESULTS = ("fraud_scores", "top_claims", "rejected_claims", "rejected_new_claims", *METRICS, "selected_model")
+# By dataset what their names begin with in MLflow, since several count as n.
+METRICS = {"training_metrics": "", "scoring_metrics": "scoring", "provider_metrics": "providers"}
+RESULTS = (
+    "fraud_scores",
+    "top_claims",
+    "rejected_claims",
+    "rejected_new_claims",
+    "provider_scores",
+    *METRICS,
+    "selected_model",
+)
 
 
 class ProjectHooks:
@@ -64,8 +73,8 @@ class ProjectHooks:
         if dataset_name in METRICS:
             from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
 
-            # Both count claims as n, and training's are logged under their names.
-            log_metrics(data if dataset_name == "training_metrics" else {"scoring": data})
+            prefix = METRICS[dataset_name]
+            log_metrics({prefix: data} if prefix else data)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -5,15 +5,20 @@ Not for the roles of columns and ingestion themselves: those belong to `claims_f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from claims_fraud.autoencoder.boosters import ModelType
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.providers import provider_scores_schema, summary_schema
+
+# What peers have in common unless something else is named.
+USUAL_PEER_COLUMNS = ("provider_specialty", "geographic_region")
 
 
 class TrainingParameters(BaseModel):
@@ -39,6 +44,11 @@ class TrainingParameters(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Of folds, sample and trees.")
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
+
+    @property
+    def estimator(self) -> dict[str, Any]:
+        """What the estimator takes of these."""
+        return self.model_dump(exclude={"folds_by", "max_training_rows", "evaluate_labels"})
 
 
 class ScoringParameters(BaseModel):
@@ -69,6 +79,31 @@ class SelectionParameters(BaseModel):
     )
 
 
+class ProviderParameters(BaseModel):
+    """How claims are rolled up by provider, and providers compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    peer_columns: tuple[str, ...] | None = Field(
+        None,
+        description="Categorical columns that a provider's peers share, from what matters most to what matters least; "
+        "null takes `provider_specialty` and `geographic_region` where they are among categorical, `[]` compares with "
+        "all.",
+    )
+    min_peers: int = Field(
+        10, ge=1, description="Other providers that a group of peers has; with fewer, one column less has to be shared."
+    )
+    min_claims: int = Field(5, ge=1, description="Claims of a provider whose aggregates are judged.")
+    min_providers: int = Field(
+        50, ge=20, description="Providers of so many claims; with fewer, no provider's aggregates are judged."
+    )
+
+    def shared(self, columns: Columns) -> tuple[str, ...]:
+        """Return the columns that peers share."""
+        usual = tuple(name for name in USUAL_PEER_COLUMNS if name in columns.model_categorical)
+        return usual if self.peer_columns is None else self.peer_columns
+
+
 class Parameters(BaseModel):
     """All parameters: what `conf` and ``--params`` may say."""
 
@@ -80,6 +115,27 @@ class Parameters(BaseModel):
     training: TrainingParameters
     scoring: ScoringParameters
     model_selection: SelectionParameters
+    provider_scores: ProviderParameters
+
+    @model_validator(mode="after")
+    def _check_peer_columns(self) -> Self:
+        """Raise ValueError if a peer column is no code that the model sees, or its name is taken."""
+        shared, known = self.provider_scores.shared(self.columns), self.columns.model_categorical
+        unknown = [name for name in shared if name not in known]
+        if unknown:
+            raise ValueError(
+                f"provider_scores.peer_columns names {unknown[0]!r}; allowed are the categorical columns that the "
+                f"model sees: {listed(known, 40) or 'none'}.{nearest(unknown[0], known)} Name some of these, or set []"
+            )
+        for schema in (summary_schema(self.columns, shared), provider_scores_schema(self.columns, shared)):
+            twice = [name for name, times in Counter(schema.names).items() if times > 1]
+            if twice:
+                raise ValueError(
+                    f"column {twice[0]!r}, which provider_scores would have twice: provider_id and "
+                    "provider_scores.peer_columns must not have the name of one of its own columns "
+                    "(docs/reference/outputs.md), nor be named twice; rename it in the raw claims"
+                )
+        return self
 
 
 def check_parameters(given: Mapping[str, Any], run_settings: Iterable[str]) -> Parameters:
@@ -118,7 +174,8 @@ def _problem(detail: Any, settings: set[str]) -> str:
     if detail["type"] == "missing":
         return f"Parameter {key!r} is not set."
     if detail["type"] == "value_error":
-        return f"Parameter {key!r}: {detail['ctx']['error']}."
+        # What is about several groups of parameters names them itself.
+        return f"{f'Parameter {key!r}' if key else 'Parameters'}: {detail['ctx']['error']}."
     return f"Parameter {key!r} is {value!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}."
 
 

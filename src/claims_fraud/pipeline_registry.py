@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from claims_fraud.pipelines import data_ingestion, model_selection, scoring, training
+from claims_fraud.pipelines import data_ingestion, model_selection, provider_scores, scoring, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -17,6 +17,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "data_ingestion": data_ingestion.create_pipeline(),
         "training": training.create_pipeline(),
         "scoring": scoring.create_pipeline(),
+        "provider_scores": provider_scores.create_pipeline(),
     }
     score_new = data_ingestion.create_new_claims_pipeline() + scoring.create_new_claims_pipeline()
     apart = {"model_selection": model_selection.create_pipeline(), "score_new": score_new}

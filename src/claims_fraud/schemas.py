@@ -7,6 +7,32 @@ from pandera.dtypes import Timestamp
 from pandera.typing import Series
 
 
+class ProviderScores(pa.DataFrameModel):
+    """`provider_scores`: what the claims of each provider say of it; its id and its kind stand beside these."""
+
+    rank: Series[int] = pa.Field(ge=1, unique=True)
+    claims: Series[int] = pa.Field(ge=1)
+    mean_score: Series[float] = pa.Field(ge=0)
+    mean_percentile: Series[float] = pa.Field(ge=0, lt=100)
+    top_share: Series[float] = pa.Field(ge=0, le=1)
+    top_share_low: Series[float] = pa.Field(ge=0, le=1)
+    top_share_high: Series[float] = pa.Field(ge=0, le=1)
+    shrunken_top_share: Series[float] = pa.Field(ge=0, le=1)
+    shrunken_mean: Series[float] = pa.Field(ge=0)
+    peers: Series[str]
+    peer_mean: Series[float] = pa.Field(ge=0)
+    versus_peers: Series[float]
+    excess_amount: Series[float] = pa.Field(ge=0, nullable=True)
+    driver_1: Series[str] = pa.Field(nullable=True)
+    driver_2: Series[str] = pa.Field(nullable=True)
+    driver_3: Series[str] = pa.Field(nullable=True)
+    aggregate_score: Series[float] = pa.Field(ge=0, nullable=True)
+    aggregate_percentile: Series[float] = pa.Field(ge=0, lt=100, nullable=True)
+    aggregate_reason_1: Series[str] = pa.Field(nullable=True)
+    aggregate_reason_2: Series[str] = pa.Field(nullable=True)
+    aggregate_reason_3: Series[str] = pa.Field(nullable=True)
+
+
 class FraudScores(pa.DataFrameModel):
     """`fraud_scores`: what the model says of each claim; the claim's own columns stand beside these."""
 

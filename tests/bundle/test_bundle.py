@@ -68,6 +68,7 @@ class TestJobs:
             "train_xgboost": ["ingest"],
             "select": ["train_catboost", "train_xgboost"],
             "score": ["select"],
+            "providers": ["score"],
         }
 
     @pytest.mark.parametrize(
@@ -82,6 +83,12 @@ class TestJobs:
                 "score",
                 ["score", "--model-type=selected", "--threshold-percentile=99", "--output-table=fraud_scores"],
             ),
+            (
+                "model_training_job",
+                "providers",
+                ["providers", "--model-type=selected", "--output-table=fraud_scores"],
+            ),
+            ("scoring_job", "providers", ["providers", "--model-type=selected", "--output-table=fraud_scores"]),
             (
                 "scoring_job",
                 "score_new",
@@ -129,6 +136,7 @@ class TestJobs:
             "select": 0,
             "score": 1,
             "score_new": 1,
+            "providers": 1,
         }
 
     def test_run_as_the_service_principal_and_tell_what_they_are(self):

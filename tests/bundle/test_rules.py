@@ -200,9 +200,9 @@ CHANGES = {
     "task without an end": (SCORING, "          timeout_seconds: 3600\n", "", "score_new: timeout_seconds is missing"),
     "job that ends too early": (
         TRAINING,
-        "timeout_seconds: 18000",
-        "timeout_seconds: 16199",
-        "jobs.model_training_job: timeout_seconds is less than the 16200 that its tasks may take",
+        "timeout_seconds: 21600",
+        "timeout_seconds: 17999",
+        "jobs.model_training_job: timeout_seconds is less than the 18000 that its tasks may take",
     ),
     "two runs at once": (
         SCORING,

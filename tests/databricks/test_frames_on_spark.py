@@ -69,6 +69,22 @@ class TestMapBatches:
             frames.map_batches(ten, with_weight, COUNTED)
 
 
+class TestLike:
+    schema = pa.schema(
+        [COUNTED.field("id"), COUNTED.field("value"), pa.field("share", pa.float64(), metadata={"comment": "How much"})]
+    )
+
+    def test_gives_the_rows_as_a_spark_frame_with_types_and_comments(self, ten):
+        made = frames.like(ten, numbered(3).assign(share=None, more="x"), self.schema)
+        assert [(field.name, field.dataType.simpleString()) for field in made.schema] == [
+            ("id", "string"),
+            ("value", "bigint"),
+            ("share", "double"),
+        ]
+        assert made.schema["share"].metadata == {"comment": "How much"}
+        pd.testing.assert_frame_equal(rows_of(made)[["id", "value"]], numbered(3))
+
+
 class TestTypes:
     def test_values_arrive_as_pandas_reads_them_from_parquet(self, spark):
         table = pa.table(

@@ -25,6 +25,7 @@ TABLES = {
     "rejected_claims": "02_intermediate/rejected_claims",
     "training_scores_{}": "07_model_output/training_scores_{}",
     "fraud_scores": "07_model_output/fraud_scores",
+    "provider_scores": "07_model_output/provider_scores",
     "fraud_scores_{}": "07_model_output/fraud_scores_{}",
 }
 
@@ -62,7 +63,7 @@ def spark_table(spark, project: OnSpark, name: str) -> pd.DataFrame:
 
 def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
     assert set(on_pandas) == set(on_spark)
-    key = "claim_id"
+    key = "claim_id" if "claim_id" in on_pandas else "provider_id"
     one, other = (
         frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
         for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
@@ -119,6 +120,14 @@ class TestSameTables:
         assert one["swapped"] == pytest.approx(other["swapped"], rel=1e-9)
         assert one["labelled"]["auroc"] == pytest.approx(other["labelled"]["auroc"], rel=1e-9)
 
+    def test_figures_of_the_providers(self, both):
+        project, on_spark = both
+        folders = project.data / "08_reporting", on_spark.path / "artifacts" / "reporting"
+        one, other = (json.loads((folder / "provider_metrics.json").read_text()) for folder in folders)
+        assert one["aggregates"] == other["aggregates"]
+        assert one["aggregates"]["scored"] >= 50
+        assert one["mean_score_deviation"] == pytest.approx(other["mean_score_deviation"], rel=1e-9)
+
     def test_the_list_for_people_is_the_same_file(self, both):
         project, on_spark = both
         files = project.data / "08_reporting/top_claims.csv", on_spark.path / "artifacts/reporting/top_claims.csv"
@@ -151,6 +160,9 @@ class TestTablesOnDelta:
         assert features["provider_new_patients_that_day"].metadata["comment"] == new_patients
         assert schema["rank"].metadata["comment"] == "Place, 1 the most suspicious"
         assert schema["surprise_claim_amount"].metadata["comment"] == "What claim_amount adds to the score"
+        providers = spark.table(f"{CATALOG}.`{on_spark.path.name}`.provider_scores").schema
+        assert providers["top_share"].metadata["comment"] == "Share of the claims that are flagged"
+        assert all(field.metadata["comment"] for field in providers)
 
     def test_are_laid_out_by_date_and_hold_to_the_contract(self, both, spark):
         _, on_spark = both

@@ -170,7 +170,8 @@ class TestTraining:
 
     def test_tables_models_and_the_choice_are_there(self, workspace, trained):
         told = workspace.look(
-            "for name in ('features', 'rejected_claims', 'fraud_scores', 'training_scores_catboost'):\n"
+            "tables = 'features', 'rejected_claims', 'fraud_scores', 'training_scores_catboost', 'provider_scores'\n"
+            "for name in tables:\n"
             f"    t = '{workspace.schema}.' + name\n"
             "    print(name, spark.table(t).count() if spark.catalog.tableExists(t) else 'missing')\n"
             f"print(spark.table('{workspace.schema}.fraud_scores').select('model_type').distinct().collect()[0][0])"
@@ -180,6 +181,7 @@ class TestTraining:
         assert lines["features"] == lines["fraud_scores"] == "1000"
         assert lines["rejected_claims"] == "0"
         assert int(lines["training_scores_catboost"]) > 500
+        assert int(lines["provider_scores"]) == 102
         assert told.splitlines()[-1] == selected["model_type"]
         assert set(selected["average_precision"]) == {"catboost", "xgboost"}
         for kind in ("catboost", "xgboost"):
@@ -193,7 +195,7 @@ class TestTraining:
         name = workspace.config["resources"]["experiments"]["runs"]["name"]
         experiment = client.get_experiment_by_name(name)
         runs = {run.info.run_name: run.info.status for run in client.search_runs([experiment.experiment_id])}
-        assert {"ingest_101", "train_catboost_101", "select_101", "score_101"} <= runs.keys()
+        assert {"ingest_101", "train_catboost_101", "select_101", "score_101", "providers_101"} <= runs.keys()
         assert set(runs.values()) == {"FINISHED"}
 
 

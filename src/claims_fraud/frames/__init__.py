@@ -116,6 +116,11 @@ def collected(frame: Frame) -> pd.DataFrame:
     return _engine(frame).collected(frame)  # type: ignore[no-any-return]
 
 
+def like(frame: Frame, rows: pd.DataFrame, schema: pa.Schema) -> Frame:
+    """Return rows that are in memory as a frame of the engine of ``frame``; the schema is as for `map_batches`."""
+    return _engine(frame).like(frame, rows, schema)  # type: ignore[no-any-return]
+
+
 def schema_of(frame: Frame) -> pa.Schema:
     """Return columns and types of a frame; on Spark with comments."""
     return _engine(frame).schema_of(frame)

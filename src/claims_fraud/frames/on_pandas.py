@@ -84,6 +84,11 @@ def collected(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def like(frame: pd.DataFrame, rows: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    result: pd.DataFrame = rows[schema.names].reset_index(drop=True)
+    return result
+
+
 def schema_of(frame: pd.DataFrame) -> pa.Schema:
     # The names are what pandas goes by; types it has of its own.
     return pa.schema([pa.field(str(name), pa.null()) for name in frame.columns])

@@ -122,6 +122,11 @@ def collected(frame: DataFrame) -> pd.DataFrame:
     return to_pandas(frame.toArrow())
 
 
+def like(frame: DataFrame, rows: pd.DataFrame, schema: pa.Schema) -> DataFrame:
+    table = to_arrow(rows, _without_comments(schema))
+    return _commented(frame.sparkSession.createDataFrame(table), schema)
+
+
 def schema_of(frame: DataFrame) -> pa.Schema:
     comments = {field.name: field.metadata.get("comment") for field in frame.schema}
     # Asked of Spark itself, since the function that converts types takes other arguments in each version.

@@ -37,21 +37,7 @@ def fit_autoencoder(
     """Return the fitted model and the cross-fitted scores of the claims it learned from."""
     _check_learnable(claims, columns, training)
     model = ClaimsTreeAutoencoder(
-        training.model_type,
-        context_features=columns.context_features,
-        suspicious_direction=columns.directions,
-        **training.model_dump(
-            include={
-                "n_folds",
-                "n_estimators",
-                "max_depth",
-                "learning_rate",
-                "max_classes",
-                "max_samples",
-                "seed",
-                "n_jobs",
-            }
-        ),
+        **training.estimator, context_features=columns.context_features, suspicious_direction=columns.directions
     )
     groups = claims[columns.id_of(training.folds_by)]
     model.fit(claims, columns.model_categorical, columns.model_numeric, groups=groups)

@@ -1,0 +1,155 @@
+"""Scored claims to a row a provider: how many there are, their mean scores and surprises, and aggregates of the rest.
+
+Each provider's row is made of its own claims alone, so that claims may come in any batches that hold all claims of a
+provider. Not for comparing providers: that is ``table``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import OUTPUT_PREFIX
+from claims_fraud.claims.tables import described
+
+EXCESS_AMOUNT = "excess_amount"
+# Name, type and description of what is said of the scores of a provider's claims.
+CLAIMS = ("claims", pa.int64(), "Scored claims of the provider")
+SCORES = (
+    ("mean_score", pa.float64(), "Mean fraud_score of the claims"),
+    ("mean_percentile", pa.float64(), "Mean fraud_percentile of the claims"),
+    ("top_share", pa.float64(), "Share of the claims that are flagged"),
+)
+SPREAD = ("score_squares", pa.float64(), "Sum of squared differences of the claims' scores from their mean")
+EXCESS = (
+    EXCESS_AMOUNT,
+    pa.float64(),
+    "Sum of what the claims' amounts exceed the expected by; null where none is known",
+)
+# What is said of the claim amounts of a provider beside their mean.
+AMOUNTS = {"total": "Sum", "median": "Median", "p90": "90th percentile"}
+WEEKEND = 5
+
+
+def summary_inputs(columns: Columns) -> list[str]:
+    """Return the columns of `fraud_scores` that a summary is made of."""
+    surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
+    own = [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id]
+    features = [*columns.model_categorical, *columns.model_numeric]
+    return [*own, *features, "fraud_score", "fraud_percentile", EXCESS_AMOUNT, "flagged", *surprises]
+
+
+def summary_schema(columns: Columns, peer_columns: Sequence[str]) -> pa.Schema:
+    """Return the schema of what `summarise_providers` makes."""
+    surprises = [
+        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score of a claim on average")
+        for name in columns.scored_features
+    ]
+    aggregates = [
+        described(name, pa.float64(), comment) for name, comment in aggregate_columns(columns, peer_columns).items()
+    ]
+    scores = [described(*field) for field in (CLAIMS, *SCORES, SPREAD, EXCESS)]
+    return pa.schema([*identity_fields(columns, peer_columns), *scores, *surprises, *aggregates])
+
+
+def identity_fields(columns: Columns, peer_columns: Sequence[str]) -> list[pa.Field]:
+    """Return the fields that say who a provider is: its id, and its most common value of each peer column."""
+    who = described(columns.provider_id, pa.string(), "Identifies a provider")
+    kinds = [described(name, pa.string(), f"Most common {name} of the provider's claims") for name in peer_columns]
+    return [who, *kinds]
+
+
+def aggregate_columns(columns: Columns, peer_columns: Sequence[str]) -> dict[str, str]:
+    """Return the names of a provider's aggregates and what each is."""
+    amount = columns.claim_amount if columns.claim_amount in columns.model_numeric else None
+    money = {f"{amount}_{what}": f"{text} of {amount}" for what, text in AMOUNTS.items()}
+    codes = [
+        (f"{name}_{what}", f"{text} {name}")
+        for name in _codes(columns, peer_columns)
+        for what, text in (("different", "Number of different"), ("most_common", "Share of the most common"))
+    ]
+    return {
+        "patients": "Different patients",
+        "claims_per_patient": "Claims with a patient, for each of these",
+        "claims_on_busiest_day": "Claims of the day that has most",
+        "weekend_share": "Share of claims of a Saturday or Sunday",
+        **(money if amount else {}),
+        **{f"{name}_mean": f"Mean of {name}" for name in columns.model_numeric},
+        **dict(codes),
+    }
+
+
+def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:
+    """Return a row a provider, by provider id.
+
+    Parameters
+    ----------
+    claims : DataFrame of shape (n, ...)
+        `fraud_scores` of all claims of some providers; claims without a provider are left out.
+    columns : Columns
+        Their roles.
+    peer_columns : sequence of str
+        Codes that say what kind of provider it is, such as its specialty.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `summary_schema`. The order of the claims has no say in it.
+    """
+    known = claims[claims[columns.provider_id].notna()].sort_values(columns.claim_id, ignore_index=True)
+    provider = known[columns.provider_id]
+    by = known.groupby(provider)
+    surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
+    table = pd.DataFrame(
+        {
+            **{name: _most_common(known, provider, name)[0] for name in peer_columns},
+            "claims": by.size(),
+            "mean_score": by["fraud_score"].mean(),
+            "mean_percentile": by["fraud_percentile"].mean(),
+            "top_share": known["flagged"].astype(float).groupby(provider).mean(),
+            "score_squares": by["fraud_score"].var(ddof=0) * by.size(),
+            EXCESS_AMOUNT: known[EXCESS_AMOUNT].astype(float).groupby(provider).sum(min_count=1),
+        }
+    )
+    aggregates = _aggregates(known, columns, peer_columns)
+    whole = pd.concat([table, by[surprises].mean(), aggregates], axis=1)
+    in_order: pd.DataFrame = whole.reset_index(names=columns.provider_id)[summary_schema(columns, peer_columns).names]
+    return in_order
+
+
+def _codes(columns: Columns, peer_columns: Sequence[str]) -> list[str]:
+    """Return the codes that say something of how a provider bills."""
+    return [name for name in columns.model_categorical if name in columns.scored_features and name not in peer_columns]
+
+
+def _aggregates(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:
+    provider, day = claims[columns.provider_id], claims[columns.claim_date].dt.normalize()
+    by = claims.groupby(provider)
+    patients = by[columns.patient_id].nunique()
+    table = {
+        "patients": patients,
+        "claims_per_patient": by[columns.patient_id].count() / patients.where(patients > 0),
+        "claims_on_busiest_day": claims.groupby([provider, day]).size().groupby(level=0).max(),
+        "weekend_share": (day.dt.dayofweek >= WEEKEND).groupby(provider).mean(),
+        **{f"{name}_mean": by[name].mean() for name in columns.model_numeric},
+    }
+    amount = columns.claim_amount
+    if amount in columns.model_numeric:
+        table[f"{amount}_total"] = by[amount].sum()
+        table[f"{amount}_median"] = by[amount].median()
+        table[f"{amount}_p90"] = by[amount].quantile(0.9)
+    for name in _codes(columns, peer_columns):
+        table[f"{name}_different"] = by[name].nunique()
+        table[f"{name}_most_common"] = _most_common(claims, provider, name)[1] / by[name].count()
+    return pd.DataFrame(table).astype(float)
+
+
+def _most_common(claims: pd.DataFrame, provider: pd.Series, name: str) -> tuple[pd.Series, pd.Series]:
+    """Return each provider's most common value, of equally common ones the smallest, and how often it occurs."""
+    counts = claims[name].groupby([provider, claims[name].rename("value")]).size().reset_index(name="count")
+    counts = counts.sort_values([str(provider.name), "count", "value"], ascending=[True, False, True])
+    first = counts.drop_duplicates(str(provider.name)).set_index(str(provider.name))
+    return first["value"], first["count"]
