@@ -12,7 +12,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-quality benchmark-speed
+	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-outcomes
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ benchmark-quality: .venv/benchmark ## Measure how well fraud is found, beside ot
 
 benchmark-speed: .venv/benchmark ## Measure time and memory of detection, beside other detectors
 	@$(BIN)/python benchmarks/detection_speed.py
+
+benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned classifier; DATA=FOLDER of the public sets
+	@$(BIN)/python benchmarks/outcomes.py --data $(DATA)
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \

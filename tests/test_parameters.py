@@ -11,7 +11,13 @@ from pydantic import ValidationError
 
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError
-from claims_fraud.parameters import Parameters, ScoringParameters, TrainingParameters, check_parameters
+from claims_fraud.parameters import (
+    OutcomeParameters,
+    Parameters,
+    ScoringParameters,
+    TrainingParameters,
+    check_parameters,
+)
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY
 
@@ -23,6 +29,7 @@ LEAST = {
     "training": {},
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
+    "outcomes": {},
 }
 
 
@@ -62,9 +69,10 @@ class TestValidParameters:
         assert configured.data_ingestion == IngestionParameters()
         assert configured.training == TrainingParameters()
         assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
+        assert configured.outcomes == OutcomeParameters()
 
     def test_every_field_says_what_it_is(self):
-        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters)
+        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters, OutcomeParameters)
         silent = [name for model in models for name, field in model.model_fields.items() if not field.description]
         assert silent == []
 
@@ -79,8 +87,8 @@ class TestMistakes:
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or "
-            "--params (docs/reference/parameters.md lists all)."
+            "model_selection, outcomes, model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml "
+            "or --params (docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):

@@ -132,6 +132,7 @@ class TestRegistry:
             "__default__",
             "data_ingestion",
             "model_selection",
+            "outcomes",
             "score_new",
             "scoring",
             "training",

@@ -19,7 +19,17 @@ from claims_fraud.parameters import Parameters, check_parameters
 
 logger = logging.getLogger(__name__)
 
-RESULTS = ("fraud_scores", "top_claims", "rejected_claims", "rejected_new_claims", "training_metrics", "selected_model")
+RESULTS = (
+    "fraud_scores",
+    "top_claims",
+    "rejected_claims",
+    "rejected_new_claims",
+    "training_metrics",
+    "selected_model",
+    "outcome_scores",
+    "outcome_metrics",
+)
+METRICS = ("training_metrics", "outcome_metrics")
 
 
 class ProjectHooks:
@@ -59,8 +69,8 @@ class ProjectHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log the metrics of training."""
-        if dataset_name == "training_metrics":
+        """Log metrics."""
+        if dataset_name in METRICS:
             from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
 
             log_metrics(data)
