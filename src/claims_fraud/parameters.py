@@ -36,6 +36,9 @@ class TrainingParameters(BaseModel):
     learning_rate: float = Field(0.5, gt=0, le=1, description="Step of each tree.")
     max_classes: int = Field(24, ge=2, le=1000, description="Categories of a column told apart; rarer ones are pooled.")
     max_samples: int = Field(15_000, ge=1, description="Rows that one column's model learns from; all are scored.")
+    max_inputs: int = Field(
+        64, ge=1, description="Columns that one column's model looks at: those that tell most of it, if there are more."
+    )
     max_training_rows: int = Field(
         100_000, ge=1, description="Rows fitted on at most: a sample by the stable hash of the claim id."
     )

@@ -264,10 +264,13 @@ class TestExplanations:
         visits = claims[(claims["code"] == "visit") & (claims["specialty"] == "GP")]
         found = fitted.explain(visits.head(1).assign(amount=417.0)).query("column == 'amount'")
         assert found["direction"].tolist() == ["above"]
-        assert found[["comparable", "such"]].to_numpy().tolist() == [[len(visits), 0]]
+        given = fitted.supports_["amount"].given
+        learned_from = claims[fitted.training_judgement_.counted]
+        comparable = len(learned_from.merge(visits.head(1)[list(given)]))
+        assert found[["comparable", "such"]].to_numpy().tolist() == [[comparable, 0]]
         assert re.fullmatch(
-            r"amount 417; \d+(\.\d+)?–1\d\d expected given code visit and specialty GP; "
-            rf"about as high in 0 of {len(visits)} such claims",
+            r"amount 417; \d+(\.\d+)?–1\d\d expected given (code visit and specialty GP|specialty GP and code visit); "
+            rf"about as high in 0 of {comparable} such claims",
             found["sentence"].item(),
         )
 
@@ -301,10 +304,12 @@ class TestReasons:
         data.loc[0, "amount"] = 2.0
         model = make_model("xgboost")
         model.fit(data, ["code"], ["amount"])
-        # Of the 51 amounts of 2, one is this row's own.
-        assert "seen in 0 of 50 such claims" in model.reasons(data, model.training_judgement_).iloc[0, 0]
+        # One of the amounts of 2 that were learned from is this row's own, if it is among them.
+        learned_from = model.training_judgement_.counted
+        twos = int((data["amount"] == 2)[learned_from].sum()) - int(learned_from[0])
+        assert f"seen in 0 of {twos} such claims" in model.reasons(data, model.training_judgement_).iloc[0, 0]
         sentences = model.explain(data.head(1)).set_index("column")["sentence"]
-        assert "seen in 1 of 51 such claims" in sentences["code"]
+        assert f"seen in {int(learned_from[0])} of {twos + int(learned_from[0])} such claims" in sentences["code"]
 
 
 class TestExplanationsHold:
@@ -361,9 +366,23 @@ class TestMaxSamples:
             return learn(model_type, inputs, classes, settings)
 
         monkeypatch.setattr(ColumnModel, "fit", spied)
+        make_model("xgboost", n_estimators=1, n_folds=3, max_samples=500).fit(claims, *features)
+        assert learned_from == [500, 500, 500] * 5
+        learned_from.clear()
         make_model("xgboost", n_estimators=1, n_folds=3, max_samples=700).fit(claims, *features)
         # Folds hold a third of the 900 rows.
-        assert learned_from == [600, 600, 600, 700] * 5
+        assert learned_from == [600, 600, 600] * 5
+
+
+class TestMaxInputs:
+    def test_a_model_looks_at_the_columns_that_tell_most(self, make_model, model_type, claims, features, tmp_path):
+        model = make_model(model_type, n_estimators=3, max_inputs=2)
+        scores, _ = model.fit(claims, *features)
+        assert model.inputs_["specialty"] == ("code", "amount")
+        assert {len(names) for names in model.inputs_.values()} == {2}
+        model.save(tmp_path / "model")
+        loaded = ClaimsTreeAutoencoder.load(tmp_path / "model")
+        assert np.array_equal(loaded.judge(claims).scores, model.judge(claims).scores)
 
 
 class TestHardInput:
@@ -503,6 +522,7 @@ class TestScikitLearn:
             "learning_rate",
             "max_classes",
             "max_depth",
+            "max_inputs",
             "max_samples",
             "model_type",
             "n_estimators",

@@ -21,6 +21,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "max_depth": (1, 16),
     "max_classes": (2, None),
     "max_samples": (1, None),
+    "max_inputs": (1, None),
     "seed": (0, 2**31 - 1),
     "n_jobs": (-1, None),
 }

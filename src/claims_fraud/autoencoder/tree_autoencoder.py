@@ -19,6 +19,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from claims_fraud.autoencoder.associations import most_telling
 from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.checks import check_columns, check_context, check_directions, check_parameters
@@ -101,6 +102,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     max_samples : int, default 15000
         Rows that one model learns from, drawn at random from those it may see. All rows are scored, and all shape
         the encoders and the scales; a few tens of thousands teach a small model what there is to learn.
+    max_inputs : int, default 64
+        Columns that one column's model looks at: those that tell most of it, where there are more. It bounds the cost
+        of a wide table.
     seed : int, default 0
         Of the folds, where no groups are given, and of the trees.
     n_jobs : int, default -1
@@ -148,6 +152,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 0.5,
         max_classes: int = 24,
         max_samples: int = 15_000,
+        max_inputs: int = 64,
         seed: int = 0,
         n_jobs: int = -1,
     ) -> None:
@@ -160,6 +165,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.max_classes = max_classes
         self.max_samples = max_samples
+        self.max_inputs = max_inputs
         self.seed = seed
         self.n_jobs = n_jobs
 
@@ -214,14 +220,17 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         }
         encoded = self._encode(data)
         inputs = _inputs(encoded)
+        counted = self._sample(folds != smallest_fold(folds))
+        self.inputs_ = most_telling(
+            {name: column.classes[counted] for name, column in encoded.items()}, self.max_inputs
+        )
         self.models_: dict[str, ColumnModel] = {}
         self.supports_: dict[str, Support] = {}
         self.interval_levels_: dict[str, tuple[float, float]] = {}
         ratios, expectations = {}, {}
-        counted = self._sample(folds != smallest_fold(folds))
         for number, name in enumerate(self.scored_features_, start=1):
             logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
-            others, marginal = self._without(name, inputs), self.encoders_[name].marginal
+            others, marginal = self._inputs_of(name, inputs), self.encoders_[name].marginal
             fit = partial(self._fit_column, others, encoded[name].classes)
             # The model that scores new rows learned from as many as those that scored the training rows, so that new
             # rows of their kind surprise it no less.
@@ -255,7 +264,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         inputs = _inputs(encoded)
         ratios, expectations = {}, {}
         for name, model in self.models_.items():
-            predictions = in_batches(model, self._without(name, inputs), self.encoders_[name].marginal)
+            predictions = in_batches(model, self._inputs_of(name, inputs), self.encoders_[name].marginal)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
         return self._combine(*self._surprises(ratios, encoded), expectations, np.zeros(len(new_data), dtype=bool))
 
@@ -343,7 +352,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         }
         model.score_scale_ = _from_json(ScoreScale, content["score_scale"])
         model.calibration_ = _from_json(Calibration, content["calibration"])
-        model.models_, model.supports_, model.interval_levels_ = {}, {}, {}
+        model.models_, model.supports_, model.interval_levels_, model.inputs_ = {}, {}, {}, {}
         for name in model.scored_features_:
             column = content["columns"][name]
             path = Path(folder) / column["file"] if column["file"] else None
@@ -351,6 +360,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             model.models_[name] = ColumnModel(booster, np.asarray(column["observed"]))
             model.supports_[name] = _from_json(Support, column["support"])
             model.interval_levels_[name] = tuple(column["interval_levels"])
+            model.inputs_[name] = tuple(column["inputs"])
         model.model_version_ = content["model_version"]
         return model
 
@@ -385,8 +395,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def _encode(self, data: pd.DataFrame) -> dict[str, Encoded]:
         return {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
 
-    def _without(self, name: str, inputs: Matrix) -> Matrix:
-        return np.delete(inputs, self.features_.index(name), axis=1)
+    def _inputs_of(self, name: str, inputs: Matrix) -> Matrix:
+        return inputs[:, [self.features_.index(other) for other in self.inputs_[name]]]
 
     def _fit_column(self, inputs: Matrix, classes: Ints, rows: npt.NDArray[np.bool_]) -> ColumnModel:
         """Fit a column's model on the chosen rows (a boolean mask), or as many of them as it may learn from."""
@@ -403,7 +413,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 
     def _support(self, name: str, encoded: dict[str, Encoded], rows: Ints) -> Support:
         """Count the column's values in the rows, by the columns that its model leans on most."""
-        others = [other for other in self.features_ if other != name]
+        others = self.inputs_[name]
         booster = self.models_[name].booster
         weights = booster.importance() if booster else np.zeros(len(others))
         leading = np.argsort(-weights, kind="stable")[:MOST_GIVEN]
@@ -485,6 +495,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                     "observed": model.observed.tolist(),
                     "support": asdict(self.supports_[name]),
                     "interval_levels": self.interval_levels_[name],
+                    "inputs": list(self.inputs_[name]),
                 }
                 for number, (name, model) in enumerate(self.models_.items())
             },
