@@ -14,6 +14,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
+from sklearn.utils import estimator_checks
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.column_model import ColumnModel
@@ -269,7 +270,7 @@ class TestExplanations:
         comparable = len(learned_from.merge(visits.head(1)[list(given)]))
         assert found[["comparable", "such"]].to_numpy().tolist() == [[comparable, 0]]
         assert re.fullmatch(
-            r"amount 417; \d+(\.\d+)?–1\d\d expected given (code visit and specialty GP|specialty GP and code visit); "
+            r"amount 417; \d+(\.\d+)?–1\d\d expected given (code visit|specialty GP) and (\w+ \w+); "
             rf"about as high in 0 of {comparable} such claims",
             found["sentence"].item(),
         )
@@ -531,6 +532,36 @@ class TestScikitLearn:
             "seed",
             "suspicious_direction",
         ]
+
+    # All others call `fit(X, y)`, and are for `ClaimsOutlierDetector`.
+    @pytest.mark.parametrize(
+        "check",
+        [
+            estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
+            estimator_checks.check_estimator_cloneable,
+            estimator_checks.check_estimator_repr,
+            estimator_checks.check_estimator_tags_renamed,
+            estimator_checks.check_get_params_invariance,
+            estimator_checks.check_no_attributes_set_in_init,
+            estimator_checks.check_parameters_default_constructible,
+            estimator_checks.check_set_params,
+            estimator_checks.check_valid_tag_types,
+        ],
+        ids=lambda check: check.__name__,
+    )
+    def test_scikit_learns_checks_that_need_no_fit(self, check):
+        check("ClaimsTreeAutoencoder", ClaimsTreeAutoencoder())
+
+    def test_what_fit_learns_ends_in_an_underscore(self, fitted):
+        learned = set(vars(fitted)) - set(fitted.get_params())
+        assert {"models_", "encoders_", "calibration_"} < learned
+        assert all(name.endswith("_") and not name.startswith("_") for name in learned)
+
+    def test_fit_changes_no_parameter(self, make_model, claims):
+        model = make_model("xgboost", n_estimators=1, suspicious_direction={"amount": "high"})
+        before = model.get_params()
+        model.fit(claims, ["code"], ["amount"])
+        assert model.get_params() == before
 
 
 class TestSuspiciousDirection:

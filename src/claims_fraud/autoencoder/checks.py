@@ -42,6 +42,12 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
 
 
+def check_contamination(contamination: Any) -> None:
+    """Raise InputError unless the share of outliers is one that an outlier detector may have."""
+    if not isinstance(contamination, Real) or not 0 < float(contamination) <= 0.5:
+        raise InputError(f"contamination is {contamination!r}; it must be a number above 0 and at most 0.5.")
+
+
 def check_present(data: pd.DataFrame, features: Sequence[str]) -> None:
     """Raise InputError unless the data has every feature."""
     missing = [name for name in features if name not in data]
