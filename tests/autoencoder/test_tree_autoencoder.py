@@ -378,7 +378,7 @@ class TestMaxSamples:
 class TestMaxInputs:
     def test_a_model_looks_at_the_columns_that_tell_most(self, make_model, model_type, claims, features, tmp_path):
         model = make_model(model_type, n_estimators=3, max_inputs=2)
-        scores, _ = model.fit(claims, *features)
+        model.fit(claims, *features)
         assert model.inputs_["specialty"] == ("code", "amount")
         assert {len(names) for names in model.inputs_.values()} == {2}
         model.save(tmp_path / "model")
