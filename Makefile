@@ -12,7 +12,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers
+	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ benchmark-speed: .venv/benchmark ## Measure time and memory of detection, beside
 
 benchmark-providers: .venv/benchmark ## Measure how well providers that cheat are found; DATA=FOLDER of the public sets
 	@$(BIN)/python benchmarks/providers.py --data $(DATA)
+
+benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned classifier; DATA=FOLDER of the public sets
+	@$(BIN)/python benchmarks/outcomes.py --data $(DATA)
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \

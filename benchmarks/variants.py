@@ -7,7 +7,7 @@ of their own, so what is replaced for one is as it was for the next.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -39,10 +39,13 @@ class Unweighted(ScoreScale):
         return replace(learned, ratio_weights=(1.0,) * ratios.shape[1], contradiction=(center, spread))
 
 
-def in_sample(fit: Callable[[Any], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints) -> Iterator[Prediction]:
+def in_sample(
+    fit: Callable[[Any], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints
+) -> tuple[ColumnModel, list[Prediction]]:
     """Predict rows by a model that has seen them."""
     every = np.ones(len(folds), dtype=bool)
-    yield every, fit(every).predict(inputs, marginal)
+    model = fit(every)
+    return model, [(every, model.predict(inputs, marginal))]
 
 
 def largest_only(ratios: Floats) -> Floats:

@@ -173,6 +173,8 @@ MISTAKES = [
     Mistake("An unknown tag", options("--tags=train"), status=2),
     Mistake("A parameter that is a list, given keys", options(params="columns.protected.patient_age=scored")),
     Mistake("Parameters that are no YAML", broken_yaml),
+    # Outcomes
+    Mistake("A second stage without outcomes", options("--pipelines=scoring,outcomes")),
     # Models
     Mistake("A table that is not there yet", options(SCORE, params="training.model_type=xgboost")),
     Mistake("A model without one of its files", damaged_model(without_a_column_file)),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import (
+    OutcomeParameters,
     Parameters,
     ProviderParameters,
     ScoringParameters,
@@ -30,6 +31,7 @@ LEAST = {
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
     "provider_scores": {},
+    "outcomes": {},
 }
 
 
@@ -82,9 +84,17 @@ class TestValidParameters:
         assert configured.training == TrainingParameters()
         assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
         assert configured.provider_scores == ProviderParameters()
+        assert configured.outcomes == OutcomeParameters()
 
     def test_every_field_says_what_it_is(self):
-        models = (Columns, IngestionParameters, TrainingParameters, ScoringParameters, ProviderParameters)
+        models = (
+            Columns,
+            IngestionParameters,
+            TrainingParameters,
+            ScoringParameters,
+            ProviderParameters,
+            OutcomeParameters,
+        )
         silent = [name for model in models for name, field in model.model_fields.items() if not field.description]
         assert silent == []
 
@@ -99,7 +109,7 @@ class TestMistakes:
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, provider_scores, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
+            "model_selection, provider_scores, outcomes, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
             "conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
         )
 

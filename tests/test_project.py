@@ -132,6 +132,7 @@ class TestRegistry:
             "__default__",
             "data_ingestion",
             "model_selection",
+            "outcomes",
             "provider_scores",
             "score_new",
             "scoring",

@@ -20,13 +20,19 @@ from claims_fraud.parameters import Parameters, check_parameters
 logger = logging.getLogger(__name__)
 
 # By dataset what their names begin with in MLflow, since several count as n.
-METRICS = {"training_metrics": "", "scoring_metrics": "scoring", "provider_metrics": "providers"}
+METRICS = {
+    "training_metrics": "",
+    "scoring_metrics": "scoring",
+    "provider_metrics": "providers",
+    "outcome_metrics": "outcomes",
+}
 RESULTS = (
     "fraud_scores",
     "top_claims",
     "rejected_claims",
     "rejected_new_claims",
     "provider_scores",
+    "outcome_scores",
     *METRICS,
     "selected_model",
 )

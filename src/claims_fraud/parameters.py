@@ -104,6 +104,24 @@ class ProviderParameters(BaseModel):
         return usual if self.peer_columns is None else self.peer_columns
 
 
+class OutcomeParameters(BaseModel):
+    """How the second stage learns from investigators' outcomes (`columns.label`); it runs only when asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    evaluation_fraction: float = Field(
+        0.3, gt=0, lt=1, description="Share of the claims with an outcome, the latest, that is not learned from."
+    )
+    max_outcomes: int = Field(
+        100_000, ge=1, description="Claims with an outcome at most: a sample by the stable hash of the claim id."
+    )
+    n_estimators: int = Field(100, ge=1, le=10_000, description="Trees of each classifier that is averaged.")
+    max_depth: int = Field(4, ge=1, le=12, description="Depth of a tree.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Step of each tree.")
+    seed: int = Field(0, ge=0, description="Of sample and trees.")
+    n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
+
+
 class Parameters(BaseModel):
     """All parameters: what `conf` and ``--params`` may say."""
 
@@ -116,6 +134,7 @@ class Parameters(BaseModel):
     scoring: ScoringParameters
     model_selection: SelectionParameters
     provider_scores: ProviderParameters
+    outcomes: OutcomeParameters
 
     @model_validator(mode="after")
     def _check_peer_columns(self) -> Self:

@@ -5,7 +5,7 @@ Not for computing surprise: that is the autoencoder's. Not for reading or writin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.encoding import Floats, number_values
+from claims_fraud.autoencoder.outcomes import OutcomeModel
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import OUTPUT_PREFIX
@@ -31,6 +32,7 @@ SCORES = (
 WORDS = tuple((name, pa.string(), "What the claim has and what was expected") for name in REASONS)
 RANK = ("rank", pa.int64(), "Place, 1 the most suspicious")
 FLAGGED = ("flagged", pa.bool_(), "Whether the claim is above the threshold or within the capacity")
+OUTCOME_PROBABILITY = ("outcome_probability", pa.float64(), "Probability that the claim, if looked at, is fraud")
 STAMPS = (
     ("model_type", pa.string(), "catboost or xgboost"),
     ("model_version", pa.string(), "Hash of the model's content"),
@@ -133,6 +135,68 @@ def with_flags(ranked: pd.DataFrame, columns: Columns, scoring: ScoringParameter
     flagged = above if scoring.top_k is None else ranked["rank"] <= scoring.top_k
     in_order: pd.DataFrame = ranked.assign(flagged=flagged)[fraud_scores_schema(columns).names]
     return in_order
+
+
+def check_has_outcomes(found: Iterable[str], columns: Columns) -> str:
+    """Return the column of outcomes; raise InputError if there is none, or `fraud_scores` lack a column."""
+    if columns.label is None:
+        raise InputError(
+            "columns.label is null, so there are no outcomes to learn from. Set it to the column of the claims that "
+            "says what investigators found (1 fraud, 0 none, empty where nobody has looked), and run `kedro run "
+            "--pipelines=data_ingestion,training,scoring,outcomes`."
+        )
+    names = set(found)
+    lacking = [name for name in judged_schema(columns).names if name not in names]
+    if lacking:
+        raise InputError(
+            f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
+            "first (`kedro run --pipelines=data_ingestion,training,scoring`)."
+        )
+    return columns.label
+
+
+def judged_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of what the second stage reads of `fraud_scores`."""
+    scored = fraud_scores_schema(columns)
+    label = (columns.label,) if columns.label else ()
+    surprises = (OUTPUT_PREFIX + name for name in columns.scored_features)
+    names = (columns.claim_id, columns.claim_date, *label, *columns.scored_features, "fraud_score", *surprises)
+    return pa.schema(map(scored.field, names))
+
+
+def outcome_scores_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of `outcome_scores`, but for the rank."""
+    claim_id, score = (fraud_scores_schema(columns).field(name) for name in (columns.claim_id, "fraud_score"))
+    return pa.schema([claim_id, score, described(*OUTCOME_PROBABILITY)])
+
+
+def outcome_features(columns: Columns) -> tuple[list[str], list[str]]:
+    """Return the columns of codes and of numbers that the second stage sees: those that are scored.
+
+    Protected columns are not among them unless they are `scored`: what investigators found may have followed them.
+    """
+    scored = set(columns.scored_features)
+    return [name for name in columns.categorical if name in scored], [
+        name for name in columns.numeric if name in scored
+    ]
+
+
+def surprises_of(scores: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return what each column adds to the score, under the columns' names."""
+    surprises = scores[[OUTPUT_PREFIX + name for name in columns.scored_features]]
+    return surprises.set_axis(list(columns.scored_features), axis="columns")
+
+
+def investigated(scores: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the claims whose outcome is known."""
+    return scores[scores[label].notna()]
+
+
+def open_claims(scores: pd.DataFrame, model: OutcomeModel, columns: Columns) -> pd.DataFrame:
+    """Return the claims without an outcome with the probability that they would turn out as fraud."""
+    open_ones = scores[scores[columns.label].isna()]
+    probability = model.probability(open_ones, surprises_of(open_ones, columns))
+    return open_ones[[columns.claim_id, "fraud_score"]].assign(outcome_probability=probability)
 
 
 def _judged_fields(columns: Columns) -> list[pa.Field]:

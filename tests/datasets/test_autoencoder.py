@@ -1,4 +1,4 @@
-"""The model as a catalog entry."""
+"""Models as catalog entries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from kedro.io import DatasetError
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.datasets import AutoencoderDataset
+from claims_fraud.autoencoder.outcomes import OutcomeModel
+from claims_fraud.datasets import AutoencoderDataset, OutcomeModelDataset
 from claims_fraud.errors import InputError
 
 
@@ -34,6 +35,13 @@ def test_what_is_saved_is_loaded(tmp_path, model, claims):
     loaded = dataset.load()
     assert loaded.model_version_ == model.model_version_
     np.testing.assert_array_equal(loaded.compute_fraud_scores(claims)[0], model.compute_fraud_scores(claims)[0])
+
+
+def test_the_second_stage_too(tmp_path):
+    dataset = OutcomeModelDataset(filepath=str(tmp_path / "model"))
+    model = OutcomeModel(("code",), ("amount",), ("code",), (b"CBM1",))
+    dataset.save(model)
+    assert dataset.load() == model
 
 
 def test_a_missing_model_is_told_in_a_paragraph(tmp_path):

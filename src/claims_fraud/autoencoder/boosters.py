@@ -78,11 +78,7 @@ class CatBoostBooster:
             allow_writing_files=False,
             verbose=False,
         )
-        model.fit(inputs, target)
-        # The library stamps time and a random id into the file; without them equal models are equal files.
-        for key in ("train_finish_time", "model_guid"):
-            model.get_metadata()[key] = ""
-        return cls(model, settings.threads)
+        return cls(unstamped(model.fit(inputs, target)), settings.threads)
 
     @classmethod
     def load(cls, path: Path, threads: int) -> Self:
@@ -165,6 +161,13 @@ BOOSTERS: dict[ModelType, type[CatBoostBooster] | type[XGBoostBooster]] = {
     "catboost": CatBoostBooster,
     "xgboost": XGBoostBooster,
 }
+
+
+def unstamped(model: catboost.CatBoostClassifier) -> catboost.CatBoostClassifier:
+    """Return the model without the time and random id that the library stamps into it: equal models, equal files."""
+    for key in ("train_finish_time", "model_guid"):
+        model.get_metadata()[key] = ""
+    return model
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -41,14 +41,19 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
 
 
-def check_columns(data: pd.DataFrame, features: Sequence[str]) -> None:
-    """Raise InputError unless the data has every feature once, under a name that is text, and two of them at least."""
+def check_present(data: pd.DataFrame, features: Sequence[str]) -> None:
+    """Raise InputError unless the data has every feature."""
     missing = [name for name in features if name not in data]
     if missing:
         raise InputError(
             f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
             f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
         )
+
+
+def check_columns(data: pd.DataFrame, features: Sequence[str]) -> None:
+    """Raise InputError unless the data has every feature once, under a name that is text, and two of them at least."""
+    check_present(data, features)
     if len(features) < LEAST_FEATURES or len(set(features)) < len(features):
         raise InputError(f"features are {listed(features) or 'none'}; name at least two, each once.")
     odd = [name for name in features if not isinstance(name, str) or list(data.columns).count(name) > 1]

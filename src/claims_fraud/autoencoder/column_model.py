@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.folds import smallest_fold
 from claims_fraud.autoencoder.surprise import floored
 
 # Rows predicted at a time: bounds memory at some hundred MB.
@@ -47,11 +48,19 @@ class ColumnModel:
 
 def cross_fitted(
     fit: Callable[[npt.NDArray[np.bool_]], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints
-) -> Iterator[Prediction]:
-    """Yield the rows of each fold and their probabilities by a model that ``fit`` made of the other folds' rows."""
-    for fold in np.unique(folds):
-        inside = folds == fold
-        yield inside, fit(~inside).predict(inputs[inside], marginal)
+) -> tuple[ColumnModel, list[Prediction]]:
+    """Predict each fold by a model that ``fit`` made of the other folds' rows.
+
+    Returns
+    -------
+    model : ColumnModel
+        That of the smallest fold, which learned from the most rows.
+    predictions : list of Prediction
+        One a fold.
+    """
+    models = {fold: fit(folds != fold) for fold in np.unique(folds)}
+    predictions = [(folds == fold, model.predict(inputs[folds == fold], marginal)) for fold, model in models.items()]
+    return models[smallest_fold(folds)], predictions
 
 
 def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats) -> Iterator[Prediction]:

@@ -32,3 +32,9 @@ def fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -
             "Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
         )
     return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[codes]
+
+
+def smallest_fold(folds: Ints) -> int:
+    """Return the fold of the fewest rows, of equal ones the first."""
+    numbers, rows = np.unique(folds, return_counts=True)
+    return int(numbers[rows.argmin()])

@@ -1,4 +1,4 @@
-"""The model artefact: a folder with ``model.json`` and one file a column, which loading cannot be made to run.
+"""The model artefact: a folder with ``model.json`` and the trees in files, which loading cannot be made to run.
 
 Not for registries: MLflow and the catalog store this folder as it is.
 """
@@ -19,7 +19,9 @@ from claims_fraud.errors import InputError, listed
 FORMAT_VERSION = 3
 MODEL_FILE = "model.json"
 COLUMN_FOLDER = "columns"
-ADVICE = "Train again (`kedro run --pipelines=training`), or give the folder of a whole model."
+ADVICE = "Train again (`kedro run --pipelines={}`), or give the folder of a whole model."
+# What a model.json says that says nothing of its kind: the tree autoencoder's. A kind is the pipeline that makes it.
+TRAINING = "training"
 
 
 def content_hash(content: dict[str, Any]) -> str:
@@ -81,20 +83,24 @@ def write_model(folder: Path, content: dict[str, Any], column_files: dict[str, P
         replace_folder(finished, folder)
 
 
-def read_model(folder: Path) -> dict[str, Any]:
+def read_model(folder: Path, kind: str = TRAINING) -> dict[str, Any]:
     """Return what ``model.json`` says, after checking that every file it names is there and whole.
 
     Raises
     ------
     InputError
-        If the folder is no model, incomplete, damaged, or of a newer format.
+        If the folder is no model of that kind, incomplete, damaged, or of a newer format.
     """
-    told, content = _stamped_content(folder)
+    advice = ADVICE.format(kind)
+    told, content = _stamped_content(folder, advice)
+    found = content.get("kind", TRAINING)
+    if found != kind:
+        raise InputError(f"model {folder} is one of the pipeline {found}, and not of {kind}. {advice}")
     for name, expected in content["files"].items():
         if not (folder / name).is_file():
-            raise InputError(f"model {folder}: {name} is missing. {ADVICE}")
+            raise InputError(f"model {folder}: {name} is missing. {advice}")
         if file_hash(folder / name) != expected:
-            raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {ADVICE}")
+            raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {advice}")
     return {**content, "model_version": told}
 
 
@@ -125,15 +131,15 @@ def _check_replaceable(target: Path) -> None:
         )
 
 
-def _stamped_content(folder: Path) -> tuple[str, dict[str, Any]]:
+def _stamped_content(folder: Path, advice: str) -> tuple[str, dict[str, Any]]:
     """Return the model version and what else ``model.json`` says, after checking that they belong together."""
     path = folder / MODEL_FILE
     if not path.is_file():
-        raise InputError(f"model {folder}: there is no {MODEL_FILE}, so it is no trained model. {ADVICE}")
+        raise InputError(f"model {folder}: there is no {MODEL_FILE}, so it is no trained model. {advice}")
     try:
         content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise InputError(f"model {folder}: {MODEL_FILE} is cut short or damaged ({error}). {ADVICE}") from error
+        raise InputError(f"model {folder}: {MODEL_FILE} is cut short or damaged ({error}). {advice}") from error
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(
@@ -143,5 +149,5 @@ def _stamped_content(folder: Path) -> tuple[str, dict[str, Any]]:
     told: str = content.pop("model_version", "")
     del content["format_version"]
     if content_hash(content) != told:
-        raise InputError(f"model {folder}: {MODEL_FILE} was changed after it was saved. {ADVICE}")
+        raise InputError(f"model {folder}: {MODEL_FILE} was changed after it was saved. {advice}")
     return told, content

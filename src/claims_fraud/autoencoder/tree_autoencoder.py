@@ -25,7 +25,7 @@ from claims_fraud.autoencoder.checks import check_columns, check_context, check_
 from claims_fraud.autoencoder.column_model import ColumnModel, Prediction, cross_fitted, in_batches
 from claims_fraud.autoencoder.encoding import CategoryEncoder, Direction, Encoded, Encoder, Floats, Ints, NumberEncoder
 from claims_fraud.autoencoder.explanation import Expectation, explained, interval_levels
-from claims_fraud.autoencoder.folds import fold_numbers
+from claims_fraud.autoencoder.folds import fold_numbers, smallest_fold
 from claims_fraud.autoencoder.persistence import (
     COLUMN_FOLDER,
     content_hash,
@@ -218,16 +218,16 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.supports_: dict[str, Support] = {}
         self.interval_levels_: dict[str, tuple[float, float]] = {}
         ratios, expectations = {}, {}
-        everything = np.ones(len(data), dtype=bool)
-        counted = self._sample(everything)
+        counted = self._sample(folds != smallest_fold(folds))
         for number, name in enumerate(self.scored_features_, start=1):
             logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
             others, marginal = self._without(name, inputs), self.encoders_[name].marginal
             fit = partial(self._fit_column, others, encoded[name].classes)
-            predictions = list(cross_fitted(fit, others, marginal, folds))
+            # The model that scores new rows learned from as many as those that scored the training rows, so that new
+            # rows of their kind surprise it no less.
+            self.models_[name], predictions = cross_fitted(fit, others, marginal, folds)
             self.interval_levels_[name] = interval_levels(data[name], self.encoders_[name], predictions)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
-            self.models_[name] = fit(everything)
             self.supports_[name] = self._support(name, encoded, counted)
         surprises = self._surprises(ratios, encoded)
         self.score_scale_ = ScoreScale.fit(*surprises)

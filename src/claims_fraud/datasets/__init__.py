@@ -1,7 +1,7 @@
 """The Kedro datasets that no library has."""
 
-from claims_fraud.datasets.autoencoder import AutoencoderDataset
+from claims_fraud.datasets.autoencoder import AutoencoderDataset, OutcomeModelDataset
 from claims_fraud.datasets.claims_file import ClaimsFileDataset
 from claims_fraud.datasets.whole_file import WholeFileDataset
 
-__all__ = ["AutoencoderDataset", "ClaimsFileDataset", "WholeFileDataset"]
+__all__ = ["AutoencoderDataset", "ClaimsFileDataset", "OutcomeModelDataset", "WholeFileDataset"]

@@ -1,16 +1,17 @@
-"""The model artefact as a catalog entry; the folder's format stands in `claims_fraud.autoencoder.persistence`."""
+"""Model artefacts as catalog entries; the folder's format stands in `claims_fraud.autoencoder.persistence`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro.io import AbstractDataset
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.outcomes import OutcomeModel
 
 
-class AutoencoderDataset(AbstractDataset[ClaimsTreeAutoencoder, ClaimsTreeAutoencoder]):
+class AutoencoderDataset(AbstractDataset[Any, Any]):
     """Saves and loads a `ClaimsTreeAutoencoder`.
 
     Parameters
@@ -21,15 +22,17 @@ class AutoencoderDataset(AbstractDataset[ClaimsTreeAutoencoder, ClaimsTreeAutoen
         Ignored by Kedro; kedro-viz reads the layer here.
     """
 
+    kind: ClassVar[type[ClaimsTreeAutoencoder | OutcomeModel]] = ClaimsTreeAutoencoder
+
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(filepath)
         self.metadata = metadata
 
-    def load(self) -> ClaimsTreeAutoencoder:
+    def load(self) -> Any:
         """Return the model; raises InputError if it is missing or damaged."""
-        return ClaimsTreeAutoencoder.load(self._path)
+        return self.kind.load(self._path)
 
-    def save(self, data: ClaimsTreeAutoencoder) -> None:
+    def save(self, data: Any) -> None:
         """Write the model whole or not at all."""
         data.save(self._path)
 
@@ -38,3 +41,9 @@ class AutoencoderDataset(AbstractDataset[ClaimsTreeAutoencoder, ClaimsTreeAutoen
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path)}
+
+
+class OutcomeModelDataset(AutoencoderDataset):
+    """Saves and loads an `OutcomeModel`; see `AutoencoderDataset`."""
+
+    kind = OutcomeModel
