@@ -219,8 +219,8 @@ def told(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def run(data: Path, results: Results) -> None:
-    """Measure everything and write the tables."""
+def report(data: Path, results: Results) -> str:
+    """Return the tables in Markdown, having measured what is not there yet."""
     choices = {
         choice: [
             results.of(lambda c=choice, p=period: chosen(data, p, c), step="choice", cut=cut, choice=choice)
@@ -249,7 +249,7 @@ def run(data: Path, results: Results) -> None:
         for way, find in ways.items()
     }
     tests["score alone"] = [results.of(lambda: by_score(data), step="test", way="score alone", seed=0)]
-    write_table(NAME, tables(tuning, choices, tests, f"{told(settings)}, {trees} trees"))
+    return tables(tuning, choices, tests, f"{told(settings)}, {trees} trees")
 
 
 def tables(
@@ -291,7 +291,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
-    run(parser.parse_args().data, Results(RESULTS / f"{NAME}.jsonl"))
+    write_table(NAME, report(parser.parse_args().data, Results(RESULTS / f"{NAME}.jsonl")))
 
 
 if __name__ == "__main__":
