@@ -29,8 +29,10 @@ from claims_fraud.autoencoder.encoding import Floats, Ints
 # Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
 FLOOR = 0.02
 # Spreads by which contradiction has to exceed its median to count like a median rarity, since most rows contradict a
-# little. The more, the better rare values are found and the worse contradictions.
-ORDINARY_CONTRADICTION = 1.5
+# little, and what each spread beyond that weighs, since contradiction has the shorter tail. The more it weighs, the
+# better contradictions are found and the worse rare values.
+ORDINARY_CONTRADICTION = 2.5
+CONTRADICTION_WEIGHT = 1.25
 SMALLEST = float(np.finfo(float).tiny)
 
 
@@ -96,7 +98,8 @@ class ScoreScale:
         Parts of a row judged by rarity are in proportion to its rarities, of any other to its ratios.
         """
         ratios = ratios * np.asarray(self.ratio_weights)
-        contradiction = _standardised(_log_total(ratios), self.contradiction) - ORDINARY_CONTRADICTION
+        spreads = _standardised(_log_total(ratios), self.contradiction)
+        contradiction = CONTRADICTION_WEIGHT * (spreads - ORDINARY_CONTRADICTION)
         rarity = _standardised(rarities.sum(axis=1), self.rarity)
         by_rarity = (rarity >= contradiction) | ~ratios.any(axis=1)
         # A smooth maximum of the two and of 0: it grows with both, and a part is a share of what is never negative.
