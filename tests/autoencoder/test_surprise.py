@@ -52,12 +52,12 @@ def test_scale_by_hand():
 
 
 def test_a_row_gets_the_parts_of_its_larger_measure():
-    scale = ScoreScale(ratio_weights=(1.0, 1.0), contradiction=(0.0, 1.0), rarity=(2.0, 0.5))
+    scale = ScoreScale(ratio_weights=(1.0, 1.0), contradiction=(0.0, 1.0), rarity=(2.5, 0.5))
     combined, by_rarity = scale.combine(
-        np.array([[6.0, 2.0], [0.5, 0.5], [0.3, 0.3]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
+        np.array([[6.0, 2.0], [0.5, 0.5], [0.4, 0.4]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
     )
     # Of the rows, e to the contradiction and to the rarity.
-    contradictions, rarities = (np.array([8, 1, 0.6]) / np.exp(2.5)) ** 1.25, np.exp([-2.0, 2.0, -4.0])
+    contradictions, rarities = (np.array([8, 1, 0.8]) / np.exp(3)) ** 1.5, np.exp([-3.0, 1.0, -5.0])
     contradicting, rare, ordinary = np.log(1 + contradictions + rarities)
     assert combined.tolist() == [
         pytest.approx([contradicting * 0.75, contradicting * 0.25]),

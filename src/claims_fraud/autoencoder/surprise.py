@@ -31,8 +31,8 @@ FLOOR = 0.02
 # Spreads by which contradiction has to exceed its median to count like a median rarity, since most rows contradict a
 # little, and what each spread beyond that weighs, since contradiction has the shorter tail. The more it weighs, the
 # better contradictions are found and the worse rare values.
-ORDINARY_CONTRADICTION = 2.5
-CONTRADICTION_WEIGHT = 1.25
+ORDINARY_CONTRADICTION = 3.0
+CONTRADICTION_WEIGHT = 1.5
 SMALLEST = float(np.finfo(float).tiny)
 
 
