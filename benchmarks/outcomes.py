@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.boosters import BoosterSettings
-from claims_fraud.autoencoder.outcomes import L2_LEAF_REG, OutcomeModel
+from claims_fraud.autoencoder.outcomes import OutcomeModel
 from claims_fraud.parameters import OutcomeParameters
 
 NAME = "outcomes"
@@ -121,9 +121,7 @@ def tuned(data: Path, period: tuple[str, str], settings: dict[str, Any]) -> dict
     model = classifier(0, iterations=MOST_TREES, **settings)
     model.fit(claims.past[claims.features], claims.past["label"], cat_features=claims.codes)
     staged = model.staged_predict_proba(claims.later[claims.features], eval_period=STEP)
-    found = [claims.measured(probability[:, 1]) for probability in staged]
-    best = max(range(len(found)), key=lambda place: found[place]["average_precision"])
-    return {"trees": min((best + 1) * STEP, MOST_TREES), **found[best]}
+    return best_of(claims, [probability[:, 1] for probability in staged])
 
 
 def chosen(data: Path, period: tuple[str, str], choice: str) -> dict[str, float]:
@@ -143,11 +141,30 @@ def chosen(data: Path, period: tuple[str, str], choice: str) -> dict[str, float]
             iterations=DEFAULTS.n_estimators,
             depth=DEFAULTS.max_depth,
             learning_rate=DEFAULTS.learning_rate,
-            l2_leaf_reg=L2_LEAF_REG,
         )
         model.fit(joined(claims.past, known, claims), claims.past["label"], cat_features=claims.codes)
         said.append(model.predict_proba(joined(claims.later, unknown, claims))[:, 1])
     return claims.measured(np.mean(said, axis=0))
+
+
+def sized(data: Path, period: tuple[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return how many trees of these settings make the second stage rank the later claims best, and how well."""
+    claims, (past, later) = claims_of(data, period), surprises_of(data, period)
+    said = []
+    for seed in range(N_MEMBERS):
+        known, unknown = (past, later) if seed % 2 == 0 else (past[[]], later[[]])
+        model = classifier(seed, iterations=MOST_TREES, **settings)
+        model.fit(joined(claims.past, known, claims), claims.past["label"], cat_features=claims.codes)
+        staged = model.staged_predict_proba(joined(claims.later, unknown, claims), eval_period=STEP)
+        said.append([probability[:, 1] for probability in staged])
+    return best_of(claims, np.mean(said, axis=0))
+
+
+def best_of(claims: Claims, said: Iterable[Floats]) -> dict[str, Any]:
+    """Return which of the probabilities, one every some trees, rank the later claims best, and how well."""
+    found = [claims.measured(probability) for probability in said]
+    best = max(range(len(found)), key=lambda place: found[place]["average_precision"])
+    return {"trees": min((best + 1) * STEP, MOST_TREES), **found[best]}
 
 
 def joined(rows: pd.DataFrame, added: pd.DataFrame, claims: Claims) -> pd.DataFrame:
@@ -235,8 +252,15 @@ def report(data: Path, results: Results) -> str:
             for cut, period in CUTS.items()
         ]
         tuning[told(settings)] = (settings, rows)
+    sizes = {}
+    for size in (settings for settings in grid() if settings["auto_class_weights"] is None):
+        rows = [
+            results.of(lambda s=size, p=period: sized(data, p, s), step="size", cut=cut, settings=size)
+            for cut, period in CUTS.items()
+        ]
+        sizes[told(size)] = (size, rows)
     settings, best = max(tuning.values(), key=lambda found: mean_precision(found[1]))
-    trees = round(float(np.mean([row["trees"] for row in best])))
+    trees = mean_trees(best)
     ways: dict[str, Callable[[int], dict[str, float]]] = {
         "CatBoost on raw columns, tuned": lambda seed: by_tuned(data, settings, trees, range(seed, seed + 1)),
         f"the same, mean of {N_MEMBERS} seeds": lambda seed: by_tuned(
@@ -249,29 +273,38 @@ def report(data: Path, results: Results) -> str:
         for way, find in ways.items()
     }
     tests["score alone"] = [results.of(lambda: by_score(data), step="test", way="score alone", seed=0)]
-    return tables(tuning, choices, tests, f"{told(settings)}, {trees} trees")
+    return tables(tuning, sizes, choices, tests)
 
 
-def tables(
-    tuning: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]],
-    choices: dict[str, list[dict[str, Any]]],
-    tests: dict[str, list[dict[str, Any]]],
-    settings: str,
-) -> str:
-    """Return the three tables in Markdown."""
-    cuts = list(CUTS)
-    best = sorted(tuning.items(), key=lambda found: -mean_precision(found[1][1]))
+Tuning = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]
+Measured = dict[str, list[dict[str, Any]]]
+
+
+def tables(tuning: Tuning, sizes: Tuning, choices: Measured, tests: Measured) -> str:
+    """Return the tables in Markdown."""
+    chosen_by = [*CUTS, "Mean"]
     return "\n".join(
         [
-            markdown(
-                ["1996", "AP, mean", "lowest", "highest", "AUROC, mean", "Seeds"], list(map(judged, tests.items()))
-            ),
-            f"Tuned: {settings}. The five best of {len(tuning)} settings of the grid:\n",
-            markdown(["Settings", *cuts, "Mean"], [[name, *precisions(rows)] for name, (_, rows) in best[:5]]),
-            f"What {N_MEMBERS} members of the second stage see beside the features:\n",
-            markdown(["Seen", *cuts, "Mean"], [[name, *precisions(rows)] for name, rows in choices.items()]),
+            markdown(["1996", "AP, mean", "lowest", "highest", "AUROC, mean", "Seeds"], [*map(judged, tests.items())]),
+            f"CatBoost on raw columns, the five best of {len(tuning)} settings:\n",
+            markdown(["Settings", "Trees", *chosen_by], five_best(tuning)),
+            f"The second stage, the five best of {len(sizes)} settings:\n",
+            markdown(["Settings", "Trees", *chosen_by], five_best(sizes)),
+            f"What {N_MEMBERS} members of the second stage see beside the features, at its defaults:\n",
+            markdown(["Seen", *chosen_by], [[name, *precisions(rows)] for name, rows in choices.items()]),
         ]
     )
+
+
+def five_best(tuning: Tuning) -> list[list[Any]]:
+    """Return the lines of the settings with the highest mean average precision."""
+    best = sorted(tuning.items(), key=lambda found: -mean_precision(found[1][1]))[:5]
+    return [[name, mean_trees(rows), *precisions(rows)] for name, (_, rows) in best]
+
+
+def mean_trees(rows: list[dict[str, Any]]) -> int:
+    """Return the mean number of trees."""
+    return round(float(np.mean([row["trees"] for row in rows])))
 
 
 def judged(test: tuple[str, list[dict[str, Any]]]) -> list[Any]:

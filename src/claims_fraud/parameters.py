@@ -118,9 +118,9 @@ class OutcomeParameters(BaseModel):
     max_outcomes: int = Field(
         100_000, ge=1, description="Claims with an outcome at most: a sample by the stable hash of the claim id."
     )
-    n_estimators: int = Field(100, ge=1, le=10_000, description="Trees of each classifier that is averaged.")
-    max_depth: int = Field(4, ge=1, le=12, description="Depth of a tree.")
-    learning_rate: float = Field(0.1, gt=0, le=1, description="Step of each tree.")
+    n_estimators: int = Field(55, ge=1, le=10_000, description="Trees of each classifier that is averaged.")
+    max_depth: int = Field(6, ge=1, le=12, description="Depth of a tree.")
+    learning_rate: float = Field(0.05, gt=0, le=1, description="Step of each tree.")
     seed: int = Field(0, ge=0, description="Of sample and trees.")
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
 

@@ -27,8 +27,6 @@ KIND = "outcomes"
 # Of fraud and of honest claims: fewer say nothing that chance does not.
 LEAST_OF_EACH = 10
 MISSING = ""
-# Outcomes are few: leaves are drawn towards nothing more than CatBoost does by itself (3).
-L2_LEAF_REG = 10
 SURPRISE_PREFIX = "surprise of "
 
 Bools = npt.NDArray[np.bool_]
@@ -198,7 +196,6 @@ def _fitted(
         iterations=settings.n_estimators,
         depth=settings.max_depth,
         learning_rate=settings.learning_rate,
-        l2_leaf_reg=L2_LEAF_REG,
         random_seed=settings.seed + number,
         thread_count=settings.threads,
         # A job's working directory may be read-only.
