@@ -67,9 +67,10 @@ class TestFitAutoencoder:
     @pytest.mark.parametrize("folds_by", ["provider", "patient", "claim"])
     def test_folds_are_by_the_id_asked_for(self, claims, folds_by):
         _, scores = fit_autoencoder(claims, COLUMNS, tiny(folds_by=folds_by))
-        expected, _ = ClaimsTreeAutoencoder(n_folds=2, n_estimators=2, max_depth=2, n_jobs=1).fit(
-            claims, ["code"], ["claim_amount"], groups=claims[f"{folds_by}_id"]
+        model = ClaimsTreeAutoencoder(
+            n_folds=2, n_estimators=2, max_depth=2, n_jobs=1, suspicious_direction={"claim_amount": "high"}
         )
+        expected, _ = model.fit(claims, ["code"], ["claim_amount"], groups=claims[f"{folds_by}_id"])
         np.testing.assert_array_equal(scores["fraud_score"], expected)
 
     def test_too_few_providers_for_the_folds(self, claims):
