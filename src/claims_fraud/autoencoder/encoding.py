@@ -318,7 +318,7 @@ class NumberEncoder:
         rows, bin_of = np.arange(len(bins)), np.searchsorted(self.edges, np.nan_to_num(numbers))
         starts, widths = np.asarray(self.starts), np.subtract(self.ends, self.starts)
         single = widths[bin_of] == 0
-        inside = np.clip((numbers - starts[bin_of]) / np.where(single, 1, widths[bin_of]), 0, 1)
+        inside = np.clip(numbers - starts[bin_of], 0, widths[bin_of]) / np.where(single, 1, widths[bin_of])
         share, below = bins[rows, bin_of], upper[rows, bin_of] - bins[rows, bin_of]
         without, including = (below + share * np.where(single, end, inside) for end in (0, 1))
         return without / upper[:, -1], including / upper[:, -1]
