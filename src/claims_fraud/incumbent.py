@@ -81,9 +81,11 @@ def _overlap(fraud_scores: Frame, columns: Columns, counts: Counts) -> dict[str,
         [(columns.claim_id, pa.string()), ("flagged", pa.bool_()), ("known", pa.bool_()), ("said", pa.float64())]
     )
     said = frames.map_batches(fraud_scores, partial(_said, columns=columns), schema)
-    highest = frames.ranked(said, by="said", ties=columns.claim_id)
-    most = counts["flagged"] if counts["other"] else np.inf
-    found = frames.reduce_batches(highest, partial(_agreements, most=most, score=bool(counts["other"])), _added)
+    # A flag says itself what it flags; of a score it is the highest, as many as this project flags.
+    most = None
+    if counts["other"]:
+        said, most = frames.ranked(said, by="said", ties=columns.claim_id), counts["flagged"]
+    found = frames.reduce_batches(said, partial(_agreements, most=most), _added)
     either = found["both"] + found["only_model"] + found["only_incumbent"]
     return {
         "flagged": int(found["both"] + found["only_incumbent"]),
@@ -99,8 +101,8 @@ def _said(batch: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     return marks.assign(said=said.fillna(-np.inf))
 
 
-def _agreements(batch: pd.DataFrame, most: float, score: bool) -> Counts:
-    theirs = batch["known"] & (batch["rank"] <= most) & (score | (batch["said"] == 1))
+def _agreements(batch: pd.DataFrame, most: float | None) -> Counts:
+    theirs = batch["said"] == 1 if most is None else batch["known"] & (batch["rank"] <= most)
     ours = batch["flagged"].astype(bool)
     return {
         "both": float((ours & theirs).sum()),

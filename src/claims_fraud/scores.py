@@ -17,7 +17,6 @@ from claims_fraud.autoencoder.encoding import Floats, number_values
 from claims_fraud.autoencoder.outcomes import OutcomeModel
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
-from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.claims.tables import TYPES, claims_schema, described, links_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
@@ -159,8 +158,8 @@ def judged_schema(columns: Columns) -> pa.Schema:
     """Return the schema of what the second stage reads of `fraud_scores`."""
     scored = fraud_scores_schema(columns)
     label = (columns.label,) if columns.label else ()
-    surprises = (OUTPUT_PREFIX + name for name in columns.scored_features)
-    names = (columns.claim_id, columns.claim_date, *label, *columns.scored_features, "fraud_score", *surprises)
+    features = columns.scored_features
+    names = (columns.claim_id, columns.claim_date, *label, *features, "fraud_score", *columns.surprises)
     return pa.schema(map(scored.field, names))
 
 
@@ -183,8 +182,7 @@ def outcome_features(columns: Columns) -> tuple[list[str], list[str]]:
 
 def surprises_of(scores: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return what each column adds to the score, under the columns' names."""
-    surprises = scores[[OUTPUT_PREFIX + name for name in columns.scored_features]]
-    return surprises.set_axis(list(columns.scored_features), axis="columns")
+    return scores[list(columns.surprises)].set_axis(list(columns.scored_features), axis="columns")
 
 
 def investigated(scores: pd.DataFrame, label: str) -> pd.DataFrame:
@@ -201,15 +199,15 @@ def open_claims(scores: pd.DataFrame, model: OutcomeModel, columns: Columns) -> 
 
 def _judged_fields(columns: Columns) -> list[pa.Field]:
     surprises = [
-        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score")
-        for name in columns.scored_features
+        described(surprise, pa.float64(), f"What {name} adds to the score")
+        for name, surprise in zip(columns.scored_features, columns.surprises, strict=True)
     ]
     return [*(described(*field) for field in (*SCORES, *WORDS)), *surprises]
 
 
 def _judged(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, judgement: Judgement, columns: Columns) -> pd.DataFrame:
     claims = claims.reset_index(drop=True)
-    surprises = judgement.parts[list(columns.scored_features)].add_prefix(OUTPUT_PREFIX)
+    surprises = judgement.parts[list(columns.scored_features)].set_axis(list(columns.surprises), axis="columns")
     scores = {
         "fraud_score": judgement.scores,
         "fraud_percentile": model.percentile(judgement.scores),

@@ -58,8 +58,11 @@ def cross_fitted(
     predictions : list of Prediction
         One a fold.
     """
-    models = {fold: fit(folds != fold) for fold in np.unique(folds)}
-    predictions = [(folds == fold, model.predict(inputs[folds == fold], marginal)) for fold, model in models.items()]
+    insides = [folds == fold for fold in range(folds.max() + 1)]
+    models = [fit(~inside) for inside in insides]
+    predictions = [
+        (inside, model.predict(inputs[inside], marginal)) for inside, model in zip(insides, models, strict=True)
+    ]
     return models[smallest_fold(folds)], predictions
 
 

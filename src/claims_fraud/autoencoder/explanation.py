@@ -177,8 +177,12 @@ def explained(  # noqa: PLR0913
     alike = [encoders[other].encode(rows[other]).alike for other in support.given]
     at_large = support.occurrences([], lowest, highest, counted)
     found = at_large.where(by_rarity, support.occurrences(alike, lowest, highest, counted))
-    given = [[f"{other} {text}" for text in stated(rows[other], encoders[other])] for other in support.given]
-    judged_from = [" and ".join(texts) for texts in zip(*given, strict=True)] if given else [""] * len(rows)
+    # What other columns say is of no account for a row that is judged by rarity.
+    rest = ~by_rarity
+    given = [[f"{other} {text}" for text in stated(rows.loc[rest, other], encoders[other])] for other in support.given]
+    judged_from = np.full(len(rows), "", dtype=object)
+    if given:
+        judged_from[rest] = [" and ".join(texts) for texts in zip(*given, strict=True)]
     numeric, nothing = isinstance(encoder, NumberEncoder), np.full(len(rows), np.nan, np.float32)
     table = pd.DataFrame(
         {
@@ -187,16 +191,17 @@ def explained(  # noqa: PLR0913
             "expected_low": expected.low if numeric else nothing,
             "expected_high": expected.high if numeric else nothing,
             "direction": directions,
-            "judged_from": np.where(by_rarity, "", np.array(judged_from, dtype=object)),
+            "judged_from": judged_from,
             "comparable": found.comparable,
             "such": found.such,
             "low_support": found.comparable < ENOUGH,
         }
     )
-    which = [_comparable_claims(agreeing, texts) for agreeing, *texts in zip(found.agreeing, *given, strict=True)]
-    rest = np.array([_contradiction(*each) for each in zip(table.itertuples(), which, strict=True)], dtype=object)
-    rest[by_rarity] = _rarities(values[by_rarity], encoder)
-    return table.assign(sentence=name + " " + table["value"] + "; " + rest)
+    which = [_comparable_claims(agreeing, texts) for agreeing, *texts in zip(found.agreeing[rest], *given, strict=True)]
+    said = np.empty(len(rows), dtype=object)
+    said[by_rarity] = _rarities(values[by_rarity], encoder)
+    said[rest] = [_contradiction(*each) for each in zip(table[rest].itertuples(), which, strict=True)]
+    return table.assign(sentence=name + " " + table["value"] + "; " + said)
 
 
 def stated(values: pd.Series, encoder: Encoder) -> list[str]:
@@ -208,7 +213,7 @@ def stated(values: pd.Series, encoder: Encoder) -> list[str]:
 
 def number_text(number: float) -> str:
     """Return a number as people write it: thousands separated, no more than four significant digits below 100."""
-    return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number == round(number) else f"{number:.4g}"
+    return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number.is_integer() else f"{number:.4g}"
 
 
 def _interval(low: float, high: float) -> str:

@@ -36,5 +36,4 @@ def fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -
 
 def smallest_fold(folds: Ints) -> int:
     """Return the fold of the fewest rows, of equal ones the first."""
-    numbers, rows = np.unique(folds, return_counts=True)
-    return int(numbers[rows.argmin()])
+    return int(np.bincount(folds).argmin())

@@ -208,3 +208,8 @@ class Columns(BaseModel):
         """Columns that add to the score."""
         seen = self.model_categorical + self.model_numeric
         return tuple(name for name in seen if name not in self.context_features)
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """Columns of `fraud_scores` that say what each scored feature adds."""
+        return tuple(f"{OUTPUT_PREFIX}{name}" for name in self.scored_features)

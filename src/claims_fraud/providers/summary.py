@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from claims_fraud.claims import Columns
-from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.claims.tables import described
 
 EXCESS_AMOUNT = "excess_amount"
@@ -36,17 +35,16 @@ WEEKEND = 5
 
 def summary_inputs(columns: Columns) -> list[str]:
     """Return the columns of `fraud_scores` that a summary is made of."""
-    surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
     own = [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id]
     features = [*columns.model_categorical, *columns.model_numeric]
-    return [*own, *features, "fraud_score", "fraud_percentile", EXCESS_AMOUNT, "flagged", *surprises]
+    return [*own, *features, "fraud_score", "fraud_percentile", EXCESS_AMOUNT, "flagged", *columns.surprises]
 
 
 def summary_schema(columns: Columns, peer_columns: Sequence[str]) -> pa.Schema:
     """Return the schema of what `summarise_providers` makes."""
     surprises = [
-        described(f"{OUTPUT_PREFIX}{name}", pa.float64(), f"What {name} adds to the score of a claim on average")
-        for name in columns.scored_features
+        described(surprise, pa.float64(), f"What {name} adds to the score of a claim on average")
+        for name, surprise in zip(columns.scored_features, columns.surprises, strict=True)
     ]
     aggregates = [
         described(name, pa.float64(), comment) for name, comment in aggregate_columns(columns, peer_columns).items()
@@ -102,7 +100,6 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
     known = claims[claims[columns.provider_id].notna()].sort_values(columns.claim_id, ignore_index=True)
     provider = known[columns.provider_id]
     by = known.groupby(provider)
-    surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
     table = pd.DataFrame(
         {
             **{name: _most_common(known, provider, name)[0] for name in peer_columns},
@@ -115,7 +112,7 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
         }
     )
     aggregates = _aggregates(known, columns, peer_columns)
-    whole = pd.concat([table, by[surprises].mean(), aggregates], axis=1)
+    whole = pd.concat([table, by[list(columns.surprises)].mean(), aggregates], axis=1)
     in_order: pd.DataFrame = whole.reset_index(names=columns.provider_id)[summary_schema(columns, peer_columns).names]
     return in_order
 

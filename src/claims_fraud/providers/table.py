@@ -72,7 +72,7 @@ def provider_table(
     """
     # In one order, so that sums are the same whatever order the providers came in.
     summaries = summaries.sort_values(columns.provider_id)
-    surprises = [f"{OUTPUT_PREFIX}{name}" for name in columns.scored_features]
+    surprises = list(columns.surprises)
     peers = find_peers(summaries, ["mean_score", "top_share", *surprises], peer_columns, min_peers)
     counts = summaries["claims"].to_numpy(dtype=float)
     score, share = summaries["mean_score"].to_numpy(), summaries["top_share"].to_numpy()
