@@ -158,7 +158,7 @@ class TestBuild:
 
 class TestTraining:
     def test_every_task_returns_as_the_platform_wants_it(self, trained):
-        assert list(trained) == ["ingest", "train_catboost", "train_xgboost", "select", "score"]
+        assert list(trained) == ["ingest", "train_catboost", "train_xgboost", "select", "score", "providers"]
         assert all(said.stdout.splitlines()[-1] == "returned" for said in trained.values())
         assert not [key for key, said in trained.items() if "Traceback" in said.stderr or "SystemExit" in said.stderr]
 
