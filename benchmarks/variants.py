@@ -15,6 +15,7 @@ import numpy as np
 from cases import Problem
 from detectors import ALL, OURS, Detector, Floats, Found, ours
 
+from claims_fraud.autoencoder import surprise
 from claims_fraud.autoencoder.boosters import Matrix
 from claims_fraud.autoencoder.column_model import ColumnModel, Prediction
 from claims_fraud.autoencoder.encoding import Ints
@@ -33,9 +34,10 @@ class Unweighted(ScoreScale):
     @classmethod
     def fit(cls, ratios: Floats, rarities: Floats) -> Self:
         """Learn it from the training rows."""
-        learned, totals = super().fit(ratios, rarities), np.log(ratios.sum(axis=1))
+        learned, weights = super().fit(ratios, rarities), np.ones(ratios.shape[1])
+        totals = surprise._log_total(surprise._evidence(ratios, weights))
         center = float(np.median(totals))
-        spread = float(np.median(np.abs(totals - center)))
+        spread = float(np.median(np.abs(totals - center))) / surprise._tail_weight(totals)
         return replace(learned, ratio_weights=(1.0,) * ratios.shape[1], contradiction=(center, spread))
 
 
@@ -48,9 +50,14 @@ def in_sample(
     return model, [(every, model.predict(inputs, marginal))]
 
 
-def largest_only(ratios: Floats) -> Floats:
-    """Go by a row's largest ratio, rather than by their sum."""
-    return np.log(np.maximum(ratios.max(axis=1), SMALLEST))
+def largest_only(evidence: Floats) -> Floats:
+    """Go by a row's largest ratio, rather than by a sum."""
+    return np.log(np.maximum(evidence.max(axis=1), SMALLEST))
+
+
+def any_tail(contradiction: Floats) -> float:
+    """Let contradiction count as much whatever its tail."""
+    return 1.0
 
 
 # By name, what is in whose place; and parameters of the estimator.
@@ -59,6 +66,8 @@ REPLACED: dict[str, dict[str, Any]] = {
     "contradiction only": {f"{SURPRISE}.ORDINARY_CONTRADICTION": -FAR},
     "rarity only": {f"{SURPRISE}.ORDINARY_CONTRADICTION": FAR},
     "in-sample": {f"{ESTIMATOR}.cross_fitted": in_sample},
+    "plain sum of ratios": {f"{SURPRISE}.EMPHASIS": 1.0},
+    "tail not looked at": {f"{SURPRISE}._tail_weight": any_tail},
     "largest ratio only": {f"{SURPRISE}._log_total": largest_only},
     "unweighted ratios": {f"{ESTIMATOR}.ScoreScale": Unweighted},
 }

@@ -33,7 +33,7 @@ class TrainingParameters(BaseModel):
     n_folds: int = Field(3, ge=2, le=20, description="Folds of cross-fitting.")
     n_estimators: int = Field(20, ge=1, le=10_000, description="Trees a column.")
     max_depth: int = Field(4, ge=1, le=12, description="Depth of a tree.")
-    learning_rate: float = Field(0.5, gt=0, le=1, description="Step of each tree.")
+    learning_rate: float = Field(0.4, gt=0, le=1, description="Step of each tree.")
     max_classes: int = Field(24, ge=2, le=1000, description="Categories of a column told apart; rarer ones are pooled.")
     max_samples: int = Field(15_000, ge=1, description="Rows that one column's model learns from; all are scored.")
     max_inputs: int = Field(

@@ -40,27 +40,40 @@ def test_likelihood_ratio_by_hand():
 
 
 def test_scale_by_hand():
-    # Mean ratios 2 and 1; divided by them the rows sum to 1, 2, 2 and 3.
+    # Mean ratios 2 and 1; divided by them each row has twice 0.5, 1, 1 and 1.5, which count to the power of 1.5.
     scale = ScoreScale.fit(
         np.array([[1.0, 0.5], [2.0, 1.0], [2.0, 1.0], [3.0, 1.5]]), np.array([[0.0, 1], [1, 1], [2, 2], [4, 4]])
     )
     assert scale.ratio_weights == (0.5, 1.0)
-    # Half of the rows are as far from the median as log(3 / 2) or further, the others not at all.
-    assert scale.contradiction == pytest.approx((np.log(2), np.log(1.5) / 2))
+    # The distances from the median are 1.5 times log(2), 0, 0 and log(1.5); the tail is no heavier than most.
+    assert scale.contradiction == pytest.approx((np.log(2), 1.5 * np.log(1.5) / 2))
     # Quartiles 0.75 and 2.5 of the first column, 1 and 2.5 of the second.
     assert scale.rarity == pytest.approx((3.0, np.hypot(1.75, 1.5)))
+
+
+def test_a_heavy_tail_of_contradictions_makes_them_weigh_more():
+    # By the log of the ratio: 51 rows at 0, 40 at 1 and 10 farther off.
+    ordinary, heavy, heaviest = (
+        ScoreScale.fit(np.exp([[0.0]] * 51 + [[1.0]] * 40 + [[far]] * 10), np.zeros((101, 1))).contradiction[1]
+        for far in (2.0, 5.0, 50.0)
+    )
+    # More than half of the rows are at the median; the mean distance of all is 1.5 (40 + 10 far) / 101. The 99th
+    # percentile is as many times as far above the median as the 90th.
+    assert ordinary == pytest.approx(1.5 * 60 / 101)
+    assert heavy == pytest.approx(1.5 * 90 / 101 / 2)
+    assert heaviest == pytest.approx(1.5 * 540 / 101 / 4)
 
 
 def test_a_row_gets_the_parts_of_its_larger_measure():
     scale = ScoreScale(ratio_weights=(1.0, 1.0), contradiction=(0.0, 1.0), rarity=(2.5, 0.5))
     combined, by_rarity = scale.combine(
-        np.array([[6.0, 2.0], [0.5, 0.5], [0.4, 0.4]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
+        np.array([[9.0, 4.0], [0.25, 0.25], [1.0, 1.0]]), np.array([[1.0, 0.0], [0.5, 2.5], [0.0, 0.0]])
     )
-    # Of the rows, e to the contradiction and to the rarity.
-    contradictions, rarities = (np.array([8, 1, 0.8]) / np.exp(3)) ** 1.5, np.exp([-3.0, 1.0, -5.0])
+    # To the power of 1.5 they are 27 and 8, twice 1 / 8, and twice 1. Of the rows, e to contradiction and to rarity:
+    contradictions, rarities = (np.array([35, 0.25, 2]) / np.exp(3.5)) ** 1.25, np.exp([-3.0, 1.0, -5.0])
     contradicting, rare, ordinary = np.log(1 + contradictions + rarities)
     assert combined.tolist() == [
-        pytest.approx([contradicting * 0.75, contradicting * 0.25]),
+        pytest.approx([contradicting * 27 / 35, contradicting * 8 / 35]),
         pytest.approx([rare / 6, rare * 5 / 6]),
         pytest.approx([ordinary / 2, ordinary / 2]),
     ]

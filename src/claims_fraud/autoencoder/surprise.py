@@ -8,12 +8,13 @@ Two kinds of surprise, because two kinds of fraud exist:
 
 Under a model that is right the ratio is 1 on average, so each column's is divided by its mean among the cross-fitted
 training rows: a column whose model is too sure of itself does not outweigh the others. The sum of a row's ratios is, up
-to a constant, the likelihood ratio of "one value of this row came from another row", and a column's share of the sum is
-the probability that it is this one (each column being as likely beforehand).
+to a constant, the likelihood ratio of "one value of this row came from another row". They are summed with a power above
+1, since one large ratio is less often chance than several small ones.
 
-Rarity is measured in units of the spread it would have if columns were independent, so that rows which are extreme in
-many columns at once stand out, and the more columns there are the less a single rare value counts. A row's score grows
-with the larger of the two measures. Not for words: see ``explanation``.
+Where some rows contradict themselves far more than the others, that sum has a heavy tail; the heavier it is, the more
+contradiction counts. Rarity is measured in units of the spread it would have if columns were independent, so that rows
+which are extreme in many columns at once stand out, and the more columns there are the less a single rare value counts.
+A row's score grows with the larger of the two measures. Not for words: see ``explanation``.
 """
 
 from __future__ import annotations
@@ -28,11 +29,17 @@ from claims_fraud.autoencoder.encoding import Floats, Ints
 
 # Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
 FLOOR = 0.02
+# Power with which a row's ratios are summed: 1 is the likelihood ratio, a large one the largest ratio alone.
+EMPHASIS = 1.5
 # Spreads by which contradiction has to exceed its median to count like a median rarity, since most rows contradict a
 # little, and what each spread beyond that weighs, since contradiction has the shorter tail. The more it weighs, the
 # better contradictions are found and the worse rare values.
-ORDINARY_CONTRADICTION = 3.0
-CONTRADICTION_WEIGHT = 1.5
+ORDINARY_CONTRADICTION = 3.5
+CONTRADICTION_WEIGHT = 1.25
+# How many times farther from the median the 99th percentile is than the 90th: so far in data in which little or nothing
+# contradicts itself, and how many times that is believed at the most.
+ORDINARY_TAIL = 2.5
+HEAVIEST_TAIL = 4.0
 SMALLEST = float(np.finfo(float).tiny)
 
 
@@ -68,7 +75,8 @@ class ScoreScale:
     ratio_weights : tuple of float
         One over the mean likelihood ratio of each column; 0 for a column whose ratio never varies, which tells nothing.
     contradiction : pair of float
-        Median of the log of a row's summed ratios, and the median distance from it.
+        Median of the log of a row's summed evidence, and the median distance from it, over how many times heavier the
+        upper tail is than an ordinary one.
     rarity : pair of float
         Median of a row's summed rarity, and the root of the columns' summed squared interquartile ranges.
     """
@@ -81,37 +89,52 @@ class ScoreScale:
     def fit(cls, ratios: Floats, rarities: Floats) -> Self:
         """Learn it from the training rows, both of shape (n, columns)."""
         weights = np.where(np.ptp(ratios, axis=0) > 0, 1 / ratios.mean(axis=0), 0.0)
-        contradiction = _log_total(ratios * weights)
+        contradiction = _log_total(_evidence(ratios, weights))
         distance = np.abs(contradiction - np.median(contradiction))
         lower, upper = np.quantile(rarities, (0.25, 0.75), axis=0)
         rarity = rarities.sum(axis=1)
+        # Where more than half of the rows are alike, the others say what spread there is.
+        spread = float(np.median(distance)) or float(distance.mean()) or 1.0
         return cls(
             tuple(weights.tolist()),
-            # Where more than half of the rows are alike, the others say what spread there is.
-            (float(np.median(contradiction)), float(np.median(distance)) or float(distance.mean()) or 1.0),
+            (float(np.median(contradiction)), spread / _tail_weight(contradiction)),
             (float(np.median(rarity)), float(np.sqrt(np.sum((upper - lower) ** 2))) or float(rarity.std()) or 1.0),
         )
 
     def combine(self, ratios: Floats, rarities: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return each row's parts, >= 0, shape (n, columns), and the rows judged by rarity, shape (n,).
 
-        Parts of a row judged by rarity are in proportion to its rarities, of any other to its ratios.
+        Parts of a row judged by rarity are in proportion to its rarities, of any other to its columns' evidence.
         """
-        ratios = ratios * np.asarray(self.ratio_weights)
-        spreads = _standardised(_log_total(ratios), self.contradiction)
+        evidence = _evidence(ratios, np.asarray(self.ratio_weights))
+        spreads = _standardised(_log_total(evidence), self.contradiction)
         contradiction = CONTRADICTION_WEIGHT * (spreads - ORDINARY_CONTRADICTION)
         rarity = _standardised(rarities.sum(axis=1), self.rarity)
-        by_rarity = (rarity >= contradiction) | ~ratios.any(axis=1)
+        by_rarity = (rarity >= contradiction) | ~evidence.any(axis=1)
         # A smooth maximum of the two and of 0: it grows with both, and a part is a share of what is never negative.
         score = np.logaddexp(0, np.logaddexp(contradiction, rarity))
-        weights = np.where(by_rarity[:, None], rarities, ratios)
+        weights = np.where(by_rarity[:, None], rarities, evidence)
         # Where nothing of a row is rare in the least, nothing adds to its score.
         shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), SMALLEST)
         return score[:, None] * shares, by_rarity
 
 
-def _log_total(ratios: Floats) -> Floats:
-    total: Floats = np.log(np.maximum(ratios.sum(axis=1), SMALLEST))
+def _evidence(ratios: Floats, weights: Floats) -> Floats:
+    """Return what each ratio adds to a row's contradiction, shape (n, columns)."""
+    evidence: Floats = (ratios * weights) ** EMPHASIS
+    return evidence
+
+
+def _tail_weight(contradiction: Floats) -> float:
+    """Return how many times heavier the upper tail is than an ordinary one, in [1, HEAVIEST_TAIL]."""
+    middle, high, highest = np.quantile(contradiction, (0.5, 0.9, 0.99))
+    # Where nine of ten rows are alike, the others are no tail.
+    tail = (highest - middle) / (high - middle) if high > middle else ORDINARY_TAIL
+    return float(np.clip(tail / ORDINARY_TAIL, 1, HEAVIEST_TAIL))
+
+
+def _log_total(evidence: Floats) -> Floats:
+    total: Floats = np.log(np.maximum(evidence.sum(axis=1), SMALLEST))
     return total
 
 

@@ -95,7 +95,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         Trees a column.
     max_depth : int, default 4
         Depth of a tree, at most 16.
-    learning_rate : float, default 0.5
+    learning_rate : float, default 0.4
         In (0, 1].
     max_classes : int, default 24
         Categories of a column that are told apart; rarer ones are pooled.
@@ -149,7 +149,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         n_folds: int = 3,
         n_estimators: int = 20,
         max_depth: int = 4,
-        learning_rate: float = 0.5,
+        learning_rate: float = 0.4,
         max_classes: int = 24,
         max_samples: int = 15_000,
         max_inputs: int = 64,
