@@ -35,6 +35,8 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     "medicare_provider_aggregates": ("Provider",),
     "vehicle_fraud_oracle": ("PolicyNumber",),
 }
+# By set, who bills a row.
+PROVIDERS = {"medicare_inpatient_provider_fraud": "Provider"}
 RULES, CLASSIC, ORDINARY, SAMPLE = "rules", "classic", "ordinary", "sample"
 SUITES: dict[str, tuple[str, ...]] = {
     RULES: (
@@ -148,11 +150,11 @@ def problem_of(case: Case, folder: Path, most_rows: int = MOST_ROWS) -> Problem:
     """Return what a case holds, from the folder of the public sets or from the sample claims of the repository."""
     if case.suite == SAMPLE:
         return _sample_claims(most_rows if most_rows < MOST_ROWS else None)
-    data, labels = _public_set(folder, case.data_set, most_rows)
+    data, labels, providers = _public_set(folder, case.data_set, most_rows)
     if case.suite != RULES:
-        return Problem(data, labels)
+        return Problem(data, labels, groups=providers)
     corrupted, changed = corrupt(data, case.rate, case.seed)
-    return Problem(corrupted, changed.any(axis=1), changed=changed)
+    return Problem(corrupted, changed.any(axis=1), changed=changed, groups=providers)
 
 
 def corrupt(data: pd.DataFrame, rate: float, seed: int) -> tuple[pd.DataFrame, Bools]:
@@ -198,13 +200,14 @@ def corrupt(data: pd.DataFrame, rate: float, seed: int) -> tuple[pd.DataFrame, B
 
 
 @cache
-def _public_set(folder: Path, name: str, most_rows: int) -> tuple[pd.DataFrame, Bools]:
+def _public_set(folder: Path, name: str, most_rows: int) -> tuple[pd.DataFrame, Bools, pd.Series | None]:
     rows = pd.read_parquet(folder / f"{name}.parquet")
     if len(rows) > most_rows:
         rows = rows.sample(most_rows, random_state=DRAW_SEED)
     rows = rows.reset_index(drop=True)
     data = rows.drop(columns=[*HELPERS, *LEFT_OUT.get(name, ())], errors="ignore")
-    return _plain(data), rows["label"].to_numpy(dtype=bool)
+    providers = rows[PROVIDERS[name]] if name in PROVIDERS else None
+    return _plain(data), rows["label"].to_numpy(dtype=bool), providers
 
 
 @cache

@@ -521,6 +521,8 @@ class TestScoreNew:
         assert project.run(SCORE_NEW, params=every) == (0, "")
 
     def test_claims_join_the_ranking_and_nothing_is_learned_anew(self, copied, new):
+        # One that is sure to be among the top claims.
+        new.loc[0, "claim_amount"] = 900_000.0
         before, scores = contents(copied.data), copied.table(SCORES)
         self.score(copied, new)
         after, merged = contents(copied.data), copied.table(SCORES)

@@ -20,8 +20,8 @@ from claims_fraud.autoencoder.surprise import floored
 # Rows predicted at a time: bounds memory at some hundred MB.
 BATCH_ROWS = 100_000
 
-# Some of the rows (a boolean mask) and the probabilities predicted for them; several of them have no row in common.
-Prediction = tuple[npt.NDArray[np.bool_], Floats]
+# Positions of some rows and the probabilities predicted for them; several of them have no row in common.
+Prediction = tuple[Ints, Floats]
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,22 @@ def cross_fitted(
     model : ColumnModel
         That of the smallest fold, which learned from the most rows.
     predictions : list of Prediction
-        One a fold.
+        One or more a fold.
     """
-    insides = [folds == fold for fold in range(folds.max() + 1)]
-    models = [fit(~inside) for inside in insides]
-    predictions = [
-        (inside, model.predict(inputs[inside], marginal)) for inside, model in zip(insides, models, strict=True)
-    ]
+    models: list[ColumnModel] = []
+    predictions: list[Prediction] = []
+    for fold in range(folds.max() + 1):
+        inside = folds == fold
+        models.append(fit(~inside))
+        predictions += in_batches(models[-1], inputs, marginal, np.flatnonzero(inside))
     return models[smallest_fold(folds)], predictions
 
 
-def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats) -> Iterator[Prediction]:
-    """Yield the rows of each batch and their probabilities by the model."""
-    for start in range(0, len(inputs), BATCH_ROWS):
-        rows = np.zeros(len(inputs), dtype=bool)
-        rows[start : start + BATCH_ROWS] = True
-        yield rows, model.predict(inputs[rows], marginal)
+def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats, rows: Ints) -> Iterator[Prediction]:
+    """Yield the positions of each batch of the rows and their probabilities by the model."""
+    for start in range(0, len(rows), BATCH_ROWS):
+        batch = rows[start : start + BATCH_ROWS]
+        yield batch, model.predict(inputs[batch], marginal)
 
 
 def _varies(inputs: Matrix) -> bool:

@@ -50,12 +50,12 @@ class Encoded:
     ----------
     inputs : float32 array of shape (n,)
         What the models of other columns see.
-    classes : int array of shape (n,)
+    classes : int32 array of shape (n,)
         What this column's model predicts.
-    codes : int array of shape (n,)
+    codes : int32 array of shape (n,)
         The finest steps that are told apart: a category's position, a number's place in the grid; the last two are an
         unseen category (or the largest numbers) and a missing value.
-    alike : int array of shape (n,)
+    alike : int32 array of shape (n,)
         By what rows are comparable: the code of a category, the class of a number.
     rarity : array of shape (n,)
         How rare the value is among the training rows, >= 0: of a category, or of a missing value, minus the log of its
@@ -163,14 +163,15 @@ class CategoryEncoder:
         other, absent = len(self.kept), len(self.kept) + 1
         class_of = np.full(len(self.categories) + 1, other)
         class_of[list(self.kept)] = np.arange(other)
-        classes = np.where(missing, absent, class_of[codes])
+        classes = np.where(missing, absent, class_of[codes]).astype(np.int32)
         log_share = np.append(self._log_share_of_other(), self._log_share_of_other(unseen=True))
         within = np.where(classes == other, log_share[codes], 0.0)
         inputs = np.where(unseen, np.nan, codes).astype(np.float32)
         shares = self.marginal
         # The most frequent category is a class of its own, or it is missing.
         mode = np.delete(shares, other).max()
-        codes = np.where(missing, len(self.categories) + 1, np.where(unseen, len(self.categories), codes))
+        known = np.where(unseen, len(self.categories), codes)
+        codes = np.where(missing, len(self.categories) + 1, known).astype(np.int32)
         return Encoded(inputs, classes, codes, codes, np.log(mode / shares)[classes] - within)
 
     def count(self, value: str) -> int:
@@ -282,12 +283,13 @@ class NumberEncoder:
         """Return the encoding of the values."""
         numbers = number_values(values)
         missing = np.isnan(numbers)
-        classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers))
+        classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers)).astype(np.int32)
         places = np.searchsorted(self.grid, numbers)
         inputs = np.where(missing, np.nan, places).astype(np.float32)
         shares = _smoothed(np.asarray([sum(self.counts), self.missing], dtype=float))
         rarity = np.log(shares.max() / shares)[missing.astype(int)] + np.where(missing, 0.0, self._rarity(numbers))
-        return Encoded(inputs, classes, np.where(missing, self.n_codes - 1, places), classes, rarity)
+        codes = np.where(missing, self.n_codes - 1, places).astype(np.int32)
+        return Encoded(inputs, classes, codes, classes, rarity)
 
     def quantiles(self, probabilities: Floats, level: float) -> Floats:
         """Return the ``level`` quantile of the predicted distributions, shape (n,).

@@ -6,7 +6,7 @@ Not for scores: it is given the parts and the expectations that the scores were 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -91,17 +91,17 @@ class Expectation:
         return type(self)(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
     @classmethod
-    def together(cls, pieces: list[tuple[npt.NDArray[np.bool_], Self]], rows: int) -> Self:
-        """Put the expectations of disjoint sets of rows (boolean masks) into one of ``rows`` rows."""
+    def together(cls, pieces: Sequence[tuple[npt.NDArray[np.integer[Any] | np.bool_], Self]], rows: int) -> Self:
+        """Put the expectations of disjoint sets of rows (positions, or boolean masks) into one of ``rows`` rows."""
         arrays = {name: np.zeros(rows, np.float32) for name in cls.__dataclass_fields__}
-        for mask, piece in pieces:
+        for chosen, piece in pieces:
             for name, array in arrays.items():
-                array[mask] = getattr(piece, name)
+                array[chosen] = getattr(piece, name)
         return cls(**arrays)
 
 
 def interval_levels(
-    values: pd.Series, encoder: Encoder, predictions: Iterable[tuple[npt.NDArray[np.bool_], Floats]]
+    values: pd.Series, encoder: Encoder, predictions: Iterable[tuple[Ints, Floats]]
 ) -> tuple[float, float]:
     """Return the quantiles of predicted distributions between which 80 % of a column's numbers lie.
 
@@ -116,8 +116,8 @@ def interval_levels(
         The column of the training rows.
     encoder : CategoryEncoder or NumberEncoder
         The column's encoder; a category has no interval.
-    predictions : iterable of (bool array of shape (n,), array of shape (rows, k))
-        Disjoint rows and what was predicted for them.
+    predictions : iterable of (int array of shape (rows,), array of shape (rows, k))
+        Positions of disjoint rows and what was predicted for them.
     """
     tails = (1 - EXPECTED_SHARE) / 2, (1 + EXPECTED_SHARE) / 2
     if isinstance(encoder, CategoryEncoder):

@@ -20,6 +20,7 @@ A row's score grows with the larger of the two measures. Not for words: see ``ex
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -43,10 +44,14 @@ HEAVIEST_TAIL = 4.0
 SMALLEST = float(np.finfo(float).tiny)
 
 
-def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> Floats:
+def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> npt.NDArray[np.float32]:
     """Return probabilities of all classes, shape (n, k): a model's of ``observed`` ones, mixed with the marginal."""
-    full = np.tile(FLOOR * marginal, (len(probabilities), 1))
-    full[:, observed] += (1 - FLOOR) * probabilities
+    least, likely = (FLOOR * marginal).astype(np.float32), np.float32(1 - FLOOR) * probabilities
+    if len(observed) == len(marginal):
+        likely += least
+        return likely
+    full = np.tile(least, (len(probabilities), 1))
+    full[:, observed] += likely
     return full
 
 
@@ -89,9 +94,10 @@ class ScoreScale:
     def fit(cls, ratios: Floats, rarities: Floats) -> Self:
         """Learn it from the training rows, both of shape (n, columns)."""
         weights = np.where(np.ptp(ratios, axis=0) > 0, 1 / ratios.mean(axis=0), 0.0)
-        contradiction = _log_total(_evidence(ratios, weights))
+        # A column at a time, since rows may be millions.
+        contradiction = _log(reduce(np.add, (_evidence(*each) for each in zip(ratios.T, weights, strict=True))))
         distance = np.abs(contradiction - np.median(contradiction))
-        lower, upper = np.quantile(rarities, (0.25, 0.75), axis=0)
+        lower, upper = np.transpose([np.quantile(column, (0.25, 0.75)) for column in rarities.T])
         rarity = rarities.sum(axis=1)
         # Where more than half of the rows are alike, the others say what spread there is.
         spread = float(np.median(distance)) or float(distance.mean()) or 1.0
@@ -107,7 +113,7 @@ class ScoreScale:
         Parts of a row judged by rarity are in proportion to its rarities, of any other to its columns' evidence.
         """
         evidence = _evidence(ratios, np.asarray(self.ratio_weights))
-        spreads = _standardised(_log_total(evidence), self.contradiction)
+        spreads = _standardised(_log(evidence.sum(axis=1)), self.contradiction)
         contradiction = CONTRADICTION_WEIGHT * (spreads - ORDINARY_CONTRADICTION)
         rarity = _standardised(rarities.sum(axis=1), self.rarity)
         by_rarity = (rarity >= contradiction) | ~evidence.any(axis=1)
@@ -120,7 +126,7 @@ class ScoreScale:
 
 
 def _evidence(ratios: Floats, weights: Floats) -> Floats:
-    """Return what each ratio adds to a row's contradiction, shape (n, columns)."""
+    """Return what each ratio adds to a row's contradiction, in the shape of the ratios."""
     evidence: Floats = (ratios * weights) ** EMPHASIS
     return evidence
 
@@ -133,9 +139,9 @@ def _tail_weight(contradiction: Floats) -> float:
     return float(np.clip(tail / ORDINARY_TAIL, 1, HEAVIEST_TAIL))
 
 
-def _log_total(evidence: Floats) -> Floats:
-    total: Floats = np.log(np.maximum(evidence.sum(axis=1), SMALLEST))
-    return total
+def _log(totals: Floats) -> Floats:
+    logs: Floats = np.log(np.maximum(totals, SMALLEST))
+    return logs
 
 
 def _standardised(values: Floats, scale: tuple[float, float]) -> Floats:

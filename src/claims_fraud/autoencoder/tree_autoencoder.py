@@ -23,7 +23,7 @@ from claims_fraud.autoencoder.associations import most_telling
 from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.checks import check_columns, check_context, check_directions, check_parameters
-from claims_fraud.autoencoder.column_model import ColumnModel, Prediction, cross_fitted, in_batches
+from claims_fraud.autoencoder.column_model import BATCH_ROWS, ColumnModel, Prediction, cross_fitted, in_batches
 from claims_fraud.autoencoder.encoding import CategoryEncoder, Direction, Encoded, Encoder, Floats, Ints, NumberEncoder
 from claims_fraud.autoencoder.explanation import Expectation, explained, interval_levels
 from claims_fraud.autoencoder.folds import fold_numbers, smallest_fold
@@ -239,6 +239,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
             self.supports_[name] = self._support(name, encoded, counted)
         surprises = self._surprises(ratios, encoded)
+        # With millions of rows, what is not needed any more is more than what comes.
+        del encoded, inputs, others, fit, predictions, ratios
         self.score_scale_ = ScoreScale.fit(*surprises)
         self.training_judgement_ = self._combine(*surprises, expectations, np.isin(np.arange(len(data)), counted))
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
@@ -261,10 +263,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "models_")
         check_columns(new_data, self.features_)
         encoded = self._encode(new_data)
-        inputs = _inputs(encoded)
+        inputs, every = _inputs(encoded), np.arange(len(new_data))
         ratios, expectations = {}, {}
         for name, model in self.models_.items():
-            predictions = in_batches(model, self._inputs_of(name, inputs), self.encoders_[name].marginal)
+            predictions = in_batches(model, self._inputs_of(name, inputs), self.encoders_[name].marginal, every)
             ratios[name], expectations[name] = self._judge_column(name, encoded[name].classes, predictions)
         return self._combine(*self._surprises(ratios, encoded), expectations, np.zeros(len(new_data), dtype=bool))
 
@@ -438,12 +440,12 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         encoder = self.encoders_[name]
         ratios = np.zeros(len(classes))
         pieces = []
-        for mask, probabilities in predictions:
-            ratio = likelihood_ratio(probabilities, classes[mask], encoder.marginal)
+        for rows, probabilities in predictions:
+            ratio = likelihood_ratio(probabilities, classes[rows], encoder.marginal)
             if isinstance(encoder, NumberEncoder):
-                ratio[encoder.innocent(probabilities, classes[mask])] = 0.0
-            ratios[mask] = ratio
-            pieces.append((mask, Expectation.of(encoder, probabilities, self.interval_levels_[name])))
+                ratio[encoder.innocent(probabilities, classes[rows])] = 0.0
+            ratios[rows] = ratio
+            pieces.append((rows, Expectation.of(encoder, probabilities, self.interval_levels_[name])))
         return ratios, Expectation.together(pieces, len(classes))
 
     def _surprises(self, ratios: dict[str, Floats], encoded: dict[str, Encoded]) -> tuple[Floats, Floats]:
@@ -461,10 +463,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         expectations: dict[str, Expectation],
         counted: npt.NDArray[np.bool_],
     ) -> Judgement:
-        parts, by_rarity = self.score_scale_.combine(ratios, rarities)
-        errors = pd.DataFrame(parts, columns=list(self.scored_features_))
-        errors = errors.reindex(columns=list(self.features_), fill_value=0.0)
-        return Judgement(errors.to_numpy().sum(axis=1), errors, by_rarity, expectations, counted)
+        parts, by_rarity = np.zeros((len(ratios), len(self.features_))), np.zeros(len(ratios), dtype=bool)
+        scored = [self.features_.index(name) for name in self.scored_features_]
+        for start in range(0, len(ratios), BATCH_ROWS):
+            rows = slice(start, start + BATCH_ROWS)
+            parts[rows, scored], by_rarity[rows] = self.score_scale_.combine(ratios[rows], rarities[rows])
+        errors = pd.DataFrame(parts, columns=list(self.features_))
+        return Judgement(parts.sum(axis=1), errors, by_rarity, expectations, counted)
 
     def _write_columns(self, folder: Path) -> dict[str, Path]:
         """Write the columns' boosters into the folder; return their names in the artefact and where they are."""
