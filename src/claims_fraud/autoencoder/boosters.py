@@ -23,9 +23,9 @@ MAX_BIN = 254
 # XGBoost divides a leaf's gradients by their curvature, which is next to nothing for a class that a leaf seldom has: at
 # its own default of 1 a few rows make it sure of what most rows like them contradict.
 XGBOOST_L2 = 10
-# Share of the inputs that each level of a CatBoost tree may split by, drawn anew. Trees that do not all lean on the same
-# inputs are quicker and less misled by one that is wrong, so that the value which is wrong stands out; XGBoost's find
-# less for it.
+# Share of the inputs by which each level of a CatBoost tree may split, drawn anew. Trees that do not all lean on the
+# same inputs are quicker and less misled by one that is wrong, so that the value which is wrong stands out; XGBoost's
+# find less for it.
 CATBOOST_INPUTS = 0.5
 NEXT_TO_NOTHING = 1e-9
 
