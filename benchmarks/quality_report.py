@@ -31,6 +31,7 @@ HEADLINE: dict[str, tuple[str, float]] = {
 }
 RULES_BY_RATE = {f"{rate:.0%}": (RULES, rate) for rate in (0.01, 0.04, 0.1)}
 COLOURS = {OURS: "#b3361b", PEER: "#33618c", BASELINE: "#8a8a8a"}
+LABELS = {OURS: "this project", PEER: "other libraries", BASELINE: "baselines"}
 
 
 def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -163,7 +164,9 @@ def notes(frame: pd.DataFrame) -> str:
     failed = frame[frame["failed"].notna()].drop_duplicates(["detector", "suite", "data_set", "failed"])
     versions = frame.loc[frame["family"] != OURS, "version"].unique()
     machine = frame[["cores", "memory_gib"]].iloc[-1]
+    seeds = frame.groupby("family")["seed"].nunique()
     lines = [
+        f"- Seeds: {', '.join(f'{LABELS[family]} {number}' for family, number in seeds.items())}.",
         f"- Labels of `vehicle_fraud_oracle` as they came: AUROC {ordinary.min():.3f} to {ordinary.max():.3f}, "
         "whoever looks for them."
         if len(ordinary)
@@ -203,8 +206,10 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
         )
         panel.grid(axis="both", color="#e4e4e4", zorder=0)
         panel.spines[["top", "right"]].set_visible(False)
-    labels = {OURS: "this project", PEER: "other libraries", BASELINE: "baselines"}
-    handles = [plt.Line2D([], [], marker="o", linestyle="", color=COLOURS[key], label=labels[key]) for key in labels]
+    handles = [
+        plt.Line2D([], [], marker="o", linestyle="", color=COLOURS[family], label=label)
+        for family, label in LABELS.items()
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
