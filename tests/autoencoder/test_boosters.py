@@ -41,11 +41,12 @@ def test_two_classes_have_two_probabilities(model_type, inputs, target):
     assert booster.predict(inputs).shape == (600, 2)
 
 
-def test_importance_is_gain_by_input(booster):
+def test_importance_is_gain_by_input(booster, model_type):
     importance = booster.importance()
     assert importance.shape == (4,)
     assert importance.sum() == pytest.approx(1)
-    assert importance[[1, 2]].min() > 0.08
+    # CatBoost's trees see but half of the inputs a level: some of what the third tells goes to others.
+    assert importance[[1, 2]].min() > {"xgboost": 0.15, "catboost": 0.08}[model_type]
     assert importance[[0, 3]].max() < 0.05
 
 
