@@ -33,12 +33,15 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from claims_fraud import autoencoder
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.tree_autoencoder import OF_THE_MACHINE
 
 Floats = npt.NDArray[np.float64]
 
 OURS, PEER, BASELINE = "ours", "peer", "baseline"
 # Codes of a column that get an input, or a class, of their own; the others share one.
 MOST_CATEGORIES = 50
+# Modules of ours that a score depends on; the others explain it, keep it or learn from outcomes.
+SCORING = ("associations", "boosters", "column_model", "encoding", "folds", "surprise", "tree_autoencoder")
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,14 @@ class Detector:
 
     @property
     def version(self) -> str:
-        """Return the version of the package; of ours, a hash of its source."""
+        """Return the version of the package; of ours, a hash of the source that scores."""
         return source_hash() if self.package == "claims-fraud" else f"{self.package} {version(self.package)}"
 
 
 @cache
 def source_hash() -> str:
-    """Return a hash of the source of the autoencoder: other source, other results."""
-    files = sorted(Path(autoencoder.__file__).parent.glob("*.py"))
+    """Return a hash of the source that makes scores: other source, other results."""
+    files = [Path(autoencoder.__file__).with_name(f"{name}.py") for name in SCORING]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
@@ -257,7 +260,7 @@ def _most_frequent(codes: Floats) -> npt.NDArray[np.int_]:
 def default_parameters(model_type: str) -> dict[str, Any]:
     """Return what the estimator has by default, but for what a case or a benchmark says."""
     given = ClaimsTreeAutoencoder(model_type).get_params()
-    return {name: value for name, value in given.items() if name not in {"context_features", "seed", "n_jobs"}}
+    return {name: value for name, value in given.items() if name not in {"context_features", "seed", *OF_THE_MACHINE}}
 
 
 def _of_pyod(name: str, model: str, *, one_hot: bool, **parameters: Any) -> Detector:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from claims_fraud.autoencoder.boosters import ModelType
+from claims_fraud.autoencoder.boosters import Device, ModelType
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.providers import provider_scores_schema, summary_schema
@@ -47,6 +47,7 @@ class TrainingParameters(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Of folds, sample and trees.")
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
+    device: Device = Field("cpu", description="What trees are grown on; `gpu` needs one that CUDA can use.")
 
     @property
     def estimator(self) -> dict[str, Any]:

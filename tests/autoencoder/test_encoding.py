@@ -86,7 +86,18 @@ def test_categories_by_hand():
     assert encoder.n_codes == encoder.n_alike == 5
     shares = [3.5 / 9, 2.5 / 9, 1.5 / 9 * 1.5 / 2, 1.5 / 9 * 0.5 / 2, 1.5 / 9]
     assert encoded.rarity.tolist() == pytest.approx([np.log(shares[0] / share) for share in shares])
-    assert encoder.class_names() == ["a", "b", "a rarer value", "no value"]
+
+
+@pytest.mark.parametrize(
+    ("max_classes", "names"),
+    [
+        (1, ["a", "one of 2 rarer values", "no value"]),
+        (2, ["a", "b", "c", "no value"]),
+        (3, ["a", "b", "c", "a new value", "no value"]),
+    ],
+)
+def test_the_class_of_rarer_categories_is_called_by_how_many_they_are(max_classes, names):
+    assert CategoryEncoder.fit(pd.Series(["b", "a", "a", "c", None, "a", "b"]), max_classes).class_names() == names
 
 
 def test_ties_between_categories_are_broken_by_name_and_not_by_the_order_of_rows():

@@ -116,8 +116,7 @@ class TestContradictions:
 
     def test_pooled_categories_and_no_value_have_names(self):
         assert sentence("specialty", [("visit", "GP", 1.0)], expect(2, 3, 0.5, 0.4), given=["code"]) == (
-            "specialty GP; a rarer value (50%) or no value (40%) expected given code visit; "
-            "seen in 50 of 60 such claims"
+            "specialty GP; surgeon (50%) or no value (40%) expected given code visit; seen in 50 of 60 such claims"
         )
 
     def test_judged_from_nothing_all_claims_are_comparable(self):
@@ -135,6 +134,22 @@ class TestContradictions:
             "amount 70; 55–65 expected given code visit and specialty surgeon; "
             "about as high in 10 of 60 claims with code visit"
         )
+
+    def test_claims_that_agree_in_a_number_are_those_of_the_range_of_its_bin(self):
+        amounts = pd.Series([*np.arange(1.0, 1001.0), None, None])
+        encoders = {"amount": NUMBERS, "kind": CODES, "item": CODES}
+        counts = Support.fit(
+            ["amount", "kind"],
+            [NUMBERS.encode(amounts).alike, *np.zeros((2, len(amounts)), dtype=int)],
+            [NUMBERS.n_alike, CODES.n_alike, CODES.n_codes],
+        )
+        rows = pd.DataFrame({"amount": [410.0], "kind": ["never seen"], "item": ["A1"]})
+        nobody = np.zeros(1, dtype=bool)
+        found = explained("item", rows, encoders, expect(0, 0, 0.9), counts, by_rarity=nobody, counted=nobody)
+        assert found["sentence"].tolist() == [
+            "item A1; 99213 (90%) expected given amount 410 and kind never seen; "
+            "seen in 0 of 75 claims with amount 352–426"
+        ]
 
     def test_too_few_to_tell(self):
         assert sentence("amount", [("lab", "GP", 60.0)], expect(0, 0, low_share=0.93)) == (

@@ -1,5 +1,7 @@
 """The two gradient boosting libraries behind one small interface: fit, predict, importance, save, load.
 
+Trees are grown on the processor or on a GPU; predictions are made on the processor, wherever a model was trained.
+
 Not for encoding: inputs are a float32 matrix, NaN where missing; the target is a class from 0 to k - 1, each present.
 """
 
@@ -13,8 +15,10 @@ import catboost
 import numpy as np
 import numpy.typing as npt
 import xgboost
+from catboost.utils import get_gpu_device_count
 
 ModelType = Literal["catboost", "xgboost"]
+Device = Literal["cpu", "gpu"]
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -27,18 +31,20 @@ XGBOOST_L2 = 10
 # same inputs are quicker and less misled by one that is wrong, so that the value which is wrong stands out; XGBoost's
 # find less for it.
 CATBOOST_INPUTS = 0.5
+XGBOOST_DEVICES: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda"}
 NEXT_TO_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
 class BoosterSettings:
-    """Size of one column's model; ``threads`` of -1 takes all cores."""
+    """Size of one column's model, and what grows it; ``threads`` of -1 takes all cores."""
 
     n_estimators: int
     max_depth: int
     learning_rate: float
     seed: int
     threads: int
+    device: Device = "cpu"
 
 
 class Booster(Protocol):
@@ -81,7 +87,7 @@ class CatBoostBooster:
             grow_policy="Depthwise",
             bootstrap_type="No",
             random_strength=0,
-            rsm=CATBOOST_INPUTS,
+            **_catboost_device(settings.device),
             # A job's working directory may be read-only.
             allow_writing_files=False,
             verbose=False,
@@ -137,11 +143,13 @@ class XGBoostBooster:
                 "reg_lambda": XGBOOST_L2,
                 "seed": settings.seed,
                 "nthread": threads,
+                "device": XGBOOST_DEVICES[settings.device],
                 "verbosity": 0,
             },
             data,
             num_boost_round=settings.n_estimators,
         )
+        model.set_param({"device": XGBOOST_DEVICES["cpu"]})
         return cls(model, threads)
 
     @classmethod
@@ -172,11 +180,21 @@ BOOSTERS: dict[ModelType, type[CatBoostBooster] | type[XGBoostBooster]] = {
 }
 
 
+def gpu_count() -> int:
+    """Return how many GPUs there are that both libraries can use (CUDA's)."""
+    return int(get_gpu_device_count())
+
+
 def unstamped(model: catboost.CatBoostClassifier) -> catboost.CatBoostClassifier:
     """Return the model without the time and random id that the library stamps into it: equal models, equal files."""
     for key in ("train_finish_time", "model_guid"):
         model.get_metadata()[key] = ""
     return model
+
+
+def _catboost_device(device: Device) -> dict[str, Any]:
+    # On a GPU the library draws no inputs for trees of several classes.
+    return {"task_type": "CPU", "rsm": CATBOOST_INPUTS} if device == "cpu" else {"task_type": "GPU", "devices": "0"}
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

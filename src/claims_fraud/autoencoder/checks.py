@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from claims_fraud.autoencoder.boosters import BOOSTERS
+from claims_fraud.autoencoder.boosters import BOOSTERS, Device, gpu_count
 from claims_fraud.autoencoder.encoding import Direction
 from claims_fraud.errors import InputError, listed, nearest
 
 DIRECTIONS = get_args(Direction)
+DEVICES = get_args(Device)
 LEAST_FEATURES = 2
 # Smallest and largest value of the parameters that are whole numbers; CatBoost grows trees no deeper than 16.
 WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
@@ -40,6 +41,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
     if not isinstance(rate, Real) or not 0 < float(rate) <= 1:
         raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
+    _check_device(parameters["device"])
 
 
 def check_contamination(contamination: Any) -> None:
@@ -96,6 +98,14 @@ def check_directions(directions: Mapping[str, str], num_features: Sequence[str])
                 f"suspicious_direction of {name!r} is {direction!r}; allowed are {listed(DIRECTIONS)}. Leave the "
                 "column out if it is suspicious on both sides."
             )
+
+
+def _check_device(device: Any) -> None:
+    if device not in DEVICES:
+        raise InputError(f"device is {device!r}; allowed are {listed(DEVICES)}.")
+    # XGBoost would go on without one and say nothing.
+    if device == "gpu" and not gpu_count():
+        raise InputError("device is 'gpu', and there is no GPU that CUDA can use. Set it to cpu, or run where one is.")
 
 
 def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:

@@ -182,7 +182,10 @@ class CategoryEncoder:
 
     def class_names(self) -> list[str]:
         """Return what to call each class in a sentence."""
-        return [self.categories[position] for position in self.kept] + ["a rarer value", "no value"]
+        names = [self.categories[position] for position in self.kept]
+        rarer = sorted(set(self.categories) - set(names)) or ["a new value"]
+        other = rarer[0] if len(rarer) == 1 else f"one of {len(rarer):,} rarer values"
+        return [*names, other, "no value"]
 
     def _log_share_of_other(self, unseen: bool = False) -> Floats:
         """Return the log share of each category (or of an unseen one) within the class other; kept ones are unused."""

@@ -180,6 +180,7 @@ def explained(  # noqa: PLR0913
     # What other columns say is of no account for a row that is judged by rarity.
     rest = ~by_rarity
     given = [[f"{other} {text}" for text in stated(rows.loc[rest, other], encoders[other])] for other in support.given]
+    first = _alike(support.given[0], rows[rest], encoders) if given else [""] * int(rest.sum())
     judged_from = np.full(len(rows), "", dtype=object)
     if given:
         judged_from[rest] = [" and ".join(texts) for texts in zip(*given, strict=True)]
@@ -197,7 +198,10 @@ def explained(  # noqa: PLR0913
             "low_support": found.comparable < ENOUGH,
         }
     )
-    which = [_comparable_claims(agreeing, texts) for agreeing, *texts in zip(found.agreeing[rest], *given, strict=True)]
+    which = [
+        _comparable_claims(agreeing, len(given), text)
+        for agreeing, text in zip(found.agreeing[rest], first, strict=True)
+    ]
     said = np.empty(len(rows), dtype=object)
     said[by_rarity] = _rarities(values[by_rarity], encoder)
     said[rest] = [_contradiction(*each) for each in zip(table[rest].itertuples(), which, strict=True)]
@@ -221,11 +225,21 @@ def _interval(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else "–".join(ends)
 
 
-def _comparable_claims(agreeing: int, given: list[str]) -> str:
-    """Return what to call claims that agree in as many of the given columns; each of ``given`` is column and value."""
+def _alike(name: str, rows: pd.DataFrame, encoders: Mapping[str, Encoder]) -> list[str]:
+    """Return the column and what claims that agree in it have there: its value, or the range of a number's bin."""
+    encoder, texts = encoders[name], stated(rows[name], encoders[name])
+    if isinstance(encoder, NumberEncoder):
+        bins = np.searchsorted(encoder.edges, number_values(rows[name]))
+        ranges = [_interval(low, high) for low, high in zip(encoder.starts, encoder.ends, strict=True)]
+        texts = [text if text == MISSING else ranges[place] for text, place in zip(texts, bins, strict=True)]
+    return [f"{name} {text}" for text in texts]
+
+
+def _comparable_claims(agreeing: int, given: int, first: str) -> str:
+    """Return what to call claims that agree in as many of the given columns; ``first`` names the first of them."""
     if not agreeing:
         return "claims"
-    return "such claims" if agreeing == len(given) else f"claims with {given[0]}"
+    return "such claims" if agreeing == given else f"claims with {first}"
 
 
 def _contradiction(row: Any, claims: str) -> str:
