@@ -171,10 +171,11 @@ def key_of(row: Mapping[str, Any]) -> str:
 
 
 def known(path: Path) -> list[dict[str, Any]]:
-    """Return what was measured, the last of each task."""
+    """Return what was measured, the last of each task, the smallest first."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines]
-    return list({key_of({**row, "version": None}): row for row in rows}.values())
+    last = {key_of({**row, "version": None}): row for row in rows}
+    return sorted(last.values(), key=lambda row: (row["detector"], row["columns"], row["rows"]))
 
 
 def run_all(to_do: Iterable[Task], folder: Path, results: Path, again: bool) -> None:
