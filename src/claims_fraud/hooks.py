@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
+from claims_fraud.coordination import Coordinator, EventLog
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
 
@@ -38,11 +40,26 @@ RESULTS = (
 )
 
 
+# By tag of a pipeline, and by dataset, which coordination hook is called before its first node and after it is saved.
+BEFORE = {"training": "pre_model_training", "scoring": "pre_scoring", "score_new": "pre_scoring"}
+AFTER = {"training_metrics": "post_model_training", "scoring_metrics": "post_scoring"}
+
+
 class ProjectHooks:
-    """Hooks of the project; see the methods."""
+    """Hooks of the project; see the methods.
+
+    Parameters
+    ----------
+    plugins : iterable of object
+        Coordination plug-ins, in addition to those of installed packages: see `claims_fraud.coordination`.
+    """
 
     parameters: Parameters
+    coordinator: Coordinator
     outer_run: str | None
+
+    def __init__(self, plugins: Iterable[object] = ()) -> None:
+        self.plugins = tuple(plugins)
 
     # First, so that a misspelt parameter stops the run before kedro-mlflow opens its database.
     @hook_impl(tryfirst=True)
@@ -57,6 +74,9 @@ class ProjectHooks:
                 "Change that key in conf/ instead."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
+        coordination = self.parameters.coordination
+        events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
+        self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
         columns = self.parameters.columns
         # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
         OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
@@ -74,13 +94,22 @@ class ProjectHooks:
         return result
 
     @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Tell plug-ins that a pipeline begins."""
+        for event in {BEFORE[tag] for tag in node.tags & BEFORE.keys()} - self.begun:
+            self.begun.add(event)
+            self.coordinator.tell(event, model_type=self.parameters.training.model_type)
+
+    @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log metrics."""
+        """Log metrics, and tell plug-ins what came out."""
         if dataset_name in METRICS:
             from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
 
             prefix = METRICS[dataset_name]
             log_metrics({prefix: data} if prefix else data)
+        if dataset_name in AFTER:
+            self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

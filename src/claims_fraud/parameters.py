@@ -126,6 +126,17 @@ class OutcomeParameters(BaseModel):
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
 
 
+class CoordinationParameters(BaseModel):
+    """What is told of a run beside MLflow: see `claims_fraud.coordination`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_folder: str | None = Field(
+        None, description="Folder of the log of events, a file of JSON lines a run; null writes none."
+    )
+    fatal: bool = Field(False, description="Whether a coordination hook that fails ends the run.")
+
+
 class Parameters(BaseModel):
     """All parameters: what `conf` and ``--params`` may say."""
 
@@ -139,6 +150,7 @@ class Parameters(BaseModel):
     model_selection: SelectionParameters
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
+    coordination: CoordinationParameters
 
     @model_validator(mode="after")
     def _check_peer_columns(self) -> Self:
