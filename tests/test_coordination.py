@@ -57,9 +57,7 @@ class TestPlugins:
         assert record.exc_info[0] is ZeroDivisionError
 
     def test_one_that_fails_ends_the_run_where_that_is_asked_for(self):
-        with pytest.raises(
-            HookFailed, match=r"of plug-in \S+ failed \(ZeroDivisionError: no claims\)"
-        ):
+        with pytest.raises(HookFailed, match=r"of plug-in \S+ failed \(ZeroDivisionError: no claims\)"):
             Coordinator([Failing()], fatal=True).tell("pre_model_training", model_type="catboost")
 
     def test_a_hook_that_does_not_exist_is_refused(self):
