@@ -22,7 +22,9 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from claims_fraud import __version__
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.datasets.data_version import content_version
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, working_in
 
@@ -235,6 +237,17 @@ class TestMlflow:
         assert params["as_of"] == "2026-06-30"
         assert params["columns.protected.patient_age"] == "context"
         assert params["scoring.top_k"] == "None"
+
+    def test_has_what_was_trained_on_how_much(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
+        params = first.data.params
+        assert (params["model_type"], params["n_features"]) == ("catboost", "19")
+        assert params["n_samples"] == str(metrics["n"])
+
+    def test_has_where_it_comes_from(self, first, project):
+        tags = first.data.tags
+        assert (tags["environment"], tags["claims_fraud_version"]) == ("local", __version__)
+        assert tags["data_version.raw_claims"] == content_version(project.data / "01_raw/claims_train.parquet")
 
     def test_has_the_metrics_of_training(self, first, project):
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())

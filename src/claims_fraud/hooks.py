@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 # By dataset what their names begin with in MLflow, since several count as n.
 METRICS = {
     "training_metrics": "",
-    "scoring_metrics": "scoring",
-    "provider_metrics": "providers",
-    "outcome_metrics": "outcomes",
+    "scoring_metrics": "scoring.",
+    "provider_metrics": "providers.",
+    "outcome_metrics": "outcomes.",
 }
 RESULTS = (
     "fraud_scores",
@@ -56,6 +56,7 @@ class ProjectHooks:
 
     parameters: Parameters
     coordinator: Coordinator
+    environment: str
     outer_run: str | None
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
@@ -66,6 +67,7 @@ class ProjectHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter; raises InputError on the first sight of a mistake."""
         loader = context.config_loader
+        self.environment = context.env or loader.default_run_env  # type: ignore[attr-defined]
         try:
             given = loader["parameters"]
         except TypeError as error:  # what OmegaConf raises where --params gives a list a key or a mapping an item
@@ -83,14 +85,17 @@ class ProjectHooks:
         _start_spark(loader)
 
     @hook_impl(wrapper=True)
-    def before_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Log the parameters to the run that kedro-mlflow opens."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> Generator[None, Any, Any]:
+        """Log parameters, environment and versions of code and data to the run that kedro-mlflow opens."""
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
         self.outer_run = run_log.active_run_id()
         result = yield
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
+        run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
         return result
 
     @hook_impl
@@ -104,10 +109,11 @@ class ProjectHooks:
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Log metrics, and tell plug-ins what came out."""
         if dataset_name in METRICS:
-            from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
+            from claims_fraud.tracking import run_log  # noqa: PLC0415
 
-            prefix = METRICS[dataset_name]
-            log_metrics({prefix: data} if prefix else data)
+            run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
+        if dataset_name == "training_metrics":
+            run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
         if dataset_name in AFTER:
             self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
 
@@ -132,6 +138,17 @@ def _start_spark(loader: AbstractConfigLoader) -> None:
 
     catalog = (loader.runtime_params or {}).get("catalog", loader["globals"]["catalog"])
     start_session(settings, catalog)
+
+
+def _data_versions(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> dict[str, str]:
+    """Return by name the version of each dataset that the pipeline reads and does not make, as far as one is known."""
+    versions = {}
+    for name in sorted(pipeline.inputs()):
+        dataset: Any = catalog.get(name)
+        version = dataset.data_version() if hasattr(dataset, "data_version") else None
+        if version:
+            versions[name] = version
+    return versions
 
 
 def _place(dataset: Any) -> str:
