@@ -5,7 +5,6 @@ Not for reading configuration: Kedro does that, and `claims_fraud.parameters` ch
 
 from __future__ import annotations
 
-import re
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,13 +16,11 @@ import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
 
+from claims_fraud.errors import HIDDEN, without_password
 from claims_fraud.parameters import check_parameters
 
 SECTIONS = ("globals", "parameters", "mlflow", "spark", "catalog")
 COMMAND_LINE, DEFAULT = "command line", "default"
-HIDDEN = "***"
-# What stands between user and host in the address of a server.
-PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 
 
 def told(conf_source: Path, env: str, given: Mapping[str, Any], loader_args: Mapping[str, Any]) -> Iterator[str]:
@@ -68,7 +65,7 @@ def told(conf_source: Path, env: str, given: Mapping[str, Any], loader_args: Map
 
 def _line(path: tuple[str, ...], value: Any, sources: Mapping[tuple[str, ...], str], given: Mapping[str, Any]) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    text = PASSWORD.sub(rf"\1:{HIDDEN}@", text.removesuffix("\n").removesuffix("\n..."))
+    text = without_password(text.removesuffix("\n").removesuffix("\n..."))
     return f"  {'.'.join(path)}: {text}  # {_source(path, sources, given)}"
 
 

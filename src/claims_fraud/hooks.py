@@ -76,6 +76,9 @@ class ProjectHooks:
                 "Change that key in conf/ instead."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
+        from claims_fraud.tracking.server import checked  # noqa: PLC0415 - after the parameters, since it takes seconds
+
+        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required)
         coordination = self.parameters.coordination
         events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
         self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()

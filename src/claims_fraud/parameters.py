@@ -126,6 +126,16 @@ class OutcomeParameters(BaseModel):
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
 
 
+class TrackingParameters(BaseModel):
+    """What becomes of a run that MLflow cannot record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required: bool = Field(
+        True, description="Whether a run ends before it begins where MLflow cannot be reached; else it is not recorded."
+    )
+
+
 class CoordinationParameters(BaseModel):
     """What is told of a run beside MLflow: see `claims_fraud.coordination`."""
 
@@ -151,6 +161,7 @@ class Parameters(BaseModel):
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
     coordination: CoordinationParameters
+    tracking: TrackingParameters
 
     @model_validator(mode="after")
     def _check_peer_columns(self) -> Self:
