@@ -106,7 +106,7 @@ benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned c
 	@$(BIN)/python benchmarks/outcomes.py --data $(DATA)
 
 clean: ## Remove what runs wrote; the sample claims stay
-	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \
+	@git clean -qfdX data/02_intermediate data/04_feature data/05_model_input data/06_models data/07_model_output data/08_reporting \
 		data/databricks build dist mlartifacts mlflow.db
 
 # Set-up. A stamp a lock; each lock holds the one before, so that a smaller one is never installed over a larger.

@@ -49,6 +49,7 @@ CONTRACT = {
     "claim_labels",
 }
 EVENTS = Path("08_reporting/events")
+SAMPLES = Path("05_model_input/training_claims")
 LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model output", "reporting"]
 
 
@@ -75,11 +76,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def written(project: Project, *options: str, params: str = "") -> set[str]:
-    """Run, and return the files under data that were written, but for the log of events."""
+    """Run, and return the files under data that were written, but for those of whose names nobody knows beforehand."""
     before = stamps(project.data)
     assert project.run(*options, params=params) == (0, "")
     changed = {name for name, stamp in stamps(project.data).items() if before.get(name) != stamp}
-    return {name for name in changed if EVENTS not in Path(name).parents}
+    return {name for name in changed if not {EVENTS, SAMPLES} & set(Path(name).parents)}
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -252,6 +253,12 @@ class TestMlflow:
         tags = first.data.tags
         assert (tags["environment"], tags["claims_fraud_version"]) == ("local", __version__)
         assert tags["data_version.raw_claims"] == content_version(project.data / "01_raw/claims_train.parquet")
+
+    def test_names_the_kept_sample_that_was_learned_from(self, first, project):
+        digest = first.data.tags["data_version.training_claims"].removeprefix("sha256:")
+        sample = project.table(f"05_model_input/training_claims/{digest}.parquet")
+        scores = project.table("07_model_output/training_scores_catboost.parquet")
+        assert set(sample["claim_id"]) == set(scores["claim_id"])
 
     def test_has_the_metrics_of_training(self, first, project):
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())

@@ -57,6 +57,7 @@ class ProjectHooks:
     parameters: Parameters
     coordinator: Coordinator
     environment: str
+    catalog: CatalogProtocol[Any, Any]
     outer_run: str | None
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
@@ -95,7 +96,7 @@ class ProjectHooks:
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
-        self.outer_run = run_log.active_run_id()
+        self.catalog, self.outer_run = catalog, run_log.active_run_id()
         result = yield
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
         run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
@@ -117,6 +118,10 @@ class ProjectHooks:
             run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
         if dataset_name == "training_metrics":
             run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
+        if dataset_name == "training_claims":
+            from claims_fraud.tracking import run_log  # noqa: PLC0415
+
+            run_log.log_data_versions({dataset_name: self.catalog.get(dataset_name).data_version()})
         if dataset_name in AFTER:
             self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
 

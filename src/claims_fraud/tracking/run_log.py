@@ -36,9 +36,15 @@ def log_origin(project: Path, environment: str, data_versions: Mapping[str, str]
     """
     if active_run_id():
         revision = {MLFLOW_GIT_COMMIT: get_git_commit(str(project))}
-        data = {_key(f"data_version.{name}"): version for name, version in data_versions.items()}
-        tags = {"environment": environment, "claims_fraud_version": __version__, **revision, **data}
+        tags = {"environment": environment, "claims_fraud_version": __version__, **revision}
         mlflow.set_tags({name: value for name, value in tags.items() if value})
+        log_data_versions(data_versions)
+
+
+def log_data_versions(versions: Mapping[str, str]) -> None:
+    """Tag the active run with the versions of datasets, by name; without one, nowhere."""
+    if active_run_id():
+        mlflow.set_tags({_key(f"data_version.{name}"): version for name, version in versions.items()})
 
 
 def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None:
