@@ -11,7 +11,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 
 SAMPLE := data/01_raw
 
-.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check viz notebook package clean \
+.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
 	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes
 
 help: ## Show this list
@@ -72,6 +72,9 @@ lock-check: | $(UV) ## Check that the locks fit pyproject.toml
 	@for lock in run spark dev benchmark; do diff -q requirements/$$lock.lock .venv/$$lock.lock \
 		|| { echo "requirements/$$lock.lock does not fit pyproject.toml: run make lock"; exit 1; }; done
 
+mlflow: .venv/run ## Open what runs have recorded on 127.0.0.1:5000
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000
+
 viz: .venv/run ## Build the picture of the pipeline as a static site in build/
 	@$(BIN)/kedro viz build
 
@@ -103,7 +106,7 @@ benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned c
 	@$(BIN)/python benchmarks/outcomes.py --data $(DATA)
 
 clean: ## Remove what runs wrote; the sample claims stay
-	@git clean -qfdX data/02_intermediate data/04_feature data/06_models data/07_model_output data/08_reporting \
+	@git clean -qfdX data/02_intermediate data/04_feature data/05_model_input data/06_models data/07_model_output data/08_reporting \
 		data/databricks build dist mlartifacts mlflow.db
 
 # Set-up. A stamp a lock; each lock holds the one before, so that a smaller one is never installed over a larger.

@@ -256,7 +256,11 @@ class TestParameters:
     def test_base_says_the_defaults(self) -> None:
         loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="local", **CONFIG_LOADER_ARGS)
         given = loader["parameters"]
-        silent = {"as_of": given["as_of"], "scoring": {"scored_at": given["scoring"]["scored_at"]}}
+        silent = {
+            "as_of": given["as_of"],
+            "scoring": {"scored_at": given["scoring"]["scored_at"]},
+            "coordination": {"event_folder": given["coordination"]["event_folder"]},
+        }
         groups: dict[str, Any] = {prefix: {} for prefix, _ in parameter_groups() if prefix}
         assert Parameters.model_validate(given) == Parameters.model_validate({**groups, **silent})
 

@@ -18,11 +18,15 @@ import yaml
 from click.testing import CliRunner
 from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.registry import registry_cli
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from claims_fraud import __version__
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.coordination import coordination_impl
+from claims_fraud.datasets.data_version import content_version
+from claims_fraud.hooks import ProjectHooks
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, working_in
 
@@ -44,6 +48,8 @@ CONTRACT = {
     "top_claims",
     "claim_labels",
 }
+EVENTS = Path("08_reporting/events")
+SAMPLES = Path("05_model_input/training_claims")
 LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model output", "reporting"]
 
 
@@ -70,10 +76,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def written(project: Project, *options: str, params: str = "") -> set[str]:
-    """Run, and return the files under data that were written."""
+    """Run, and return the files under data that were written, but for those of whose names nobody knows beforehand."""
     before = stamps(project.data)
     assert project.run(*options, params=params) == (0, "")
-    return {name for name, stamp in stamps(project.data).items() if before.get(name) != stamp}
+    changed = {name for name, stamp in stamps(project.data).items() if before.get(name) != stamp}
+    return {name for name in changed if not {EVENTS, SAMPLES} & set(Path(name).parents)}
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -236,6 +243,23 @@ class TestMlflow:
         assert params["columns.protected.patient_age"] == "context"
         assert params["scoring.top_k"] == "None"
 
+    def test_has_what_was_trained_on_how_much(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
+        params = first.data.params
+        assert (params["model_type"], params["n_features"]) == ("catboost", "19")
+        assert params["n_samples"] == str(metrics["n"])
+
+    def test_has_where_it_comes_from(self, first, project):
+        tags = first.data.tags
+        assert (tags["environment"], tags["claims_fraud_version"]) == ("local", __version__)
+        assert tags["data_version.raw_claims"] == content_version(project.data / "01_raw/claims_train.parquet")
+
+    def test_names_the_kept_sample_that_was_learned_from(self, first, project):
+        digest = first.data.tags["data_version.training_claims"].removeprefix("sha256:")
+        sample = project.table(f"05_model_input/training_claims/{digest}.parquet")
+        scores = project.table("07_model_output/training_scores_catboost.parquet")
+        assert set(sample["claim_id"]) == set(scores["claim_id"])
+
     def test_has_the_metrics_of_training(self, first, project):
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
         assert first.data.metrics["mean_fraud_score"] == metrics["mean_fraud_score"]
@@ -280,6 +304,33 @@ class TestMlflow:
         assert (status, "need as many of them" in told) == (1, True)
         assert project.run("--nodes=list_top_claims") == (0, "")
         assert [run.info.status for run in recorded(project)[:2]] == ["FINISHED", "FAILED"]
+
+
+class TestEvents:
+    def test_of_a_run_are_in_a_file_of_its_own(self, project):
+        first = min((project.data / EVENTS).iterdir())
+        events = [json.loads(line) for line in first.read_text(encoding="utf-8").splitlines()]
+        assert [event["event"] for event in events] == [
+            "pre_model_training",
+            "post_model_training",
+            "pre_scoring",
+            "post_scoring",
+        ]
+        metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
+        assert events[1]["metrics"]["mean_fraud_score"] == metrics["mean_fraud_score"]
+
+    def test_a_plugin_that_fails_is_logged_and_loses_nothing(self, project, monkeypatch, caplog):
+        class Failing:
+            @coordination_impl
+            def post_scoring(self):
+                raise ZeroDivisionError
+
+        (hooks,) = (hook for hook in settings.HOOKS if isinstance(hook, ProjectHooks))
+        monkeypatch.setattr(hooks, "plugins", (Failing(),))
+        assert "07_model_output/fraud_scores_catboost.parquet" in written(project, "--pipelines=scoring")
+        status, told = project.run("--pipelines=scoring", params="coordination.fatal=true")
+        assert status == 1
+        assert "failed (ZeroDivisionError: ), and coordination.fatal is true" in told
 
 
 class TestQuietAndPrivate:

@@ -134,7 +134,7 @@ def job(command: Callable[..., None]) -> click.Command:
         "--conf-source", help="Folder or archive of configuration; by default `conf` in the working folder."
     )(command)
     command = click.option(
-        "--environment", default="databricks", show_default=True, help="Folder of configuration to run in."
+        "--environment", "--env", default="databricks", show_default=True, help="Folder of configuration to run in."
     )(command)
     return jobs.command()(command)
 
@@ -196,6 +196,22 @@ def tables(**options: Any) -> None:
                 click.echo("\n  ".join([dataset.name, *dataset.history()]))
 
 
+@job
+def config(**options: Any) -> None:
+    """Print the configuration as a run would have it, with where each value comes from."""
+    from claims_fraud import configuration  # noqa: PLC0415 - of no use to a run
+
+    env, folder = options.pop("environment"), Path(options.pop("conf_source") or settings.CONF_SOURCE)
+    given = {name: value for name, value in options.items() if name in COMMON and value is not None}
+    given |= _nested(options["params"])
+    with one_paragraph():
+        _check_environment(env, str(folder))
+        if not folder.exists():
+            raise InputError(f"there is no configuration at {folder}. Give its folder or archive as --conf-source.")
+        lines = configuration.told(folder, env, given, settings.CONFIG_LOADER_ARGS)
+        click.echo("\n".join(lines))
+
+
 def _run_job(pipeline: str, options: dict[str, Any]) -> None:
     """Run a pipeline with the options as parameters."""
     env, conf_source = options.pop("environment"), options.pop("conf_source")
@@ -218,9 +234,14 @@ def _context(env: str, conf_source: str | None, options: dict[str, Any]) -> Iter
     """Yield Kedro's context, with those options that say where things are."""
     _check_environment(env, conf_source)
     given = {name: options[name] for name in COMMON if options[name] is not None}
-    given |= dict(OmegaConf.from_dotlist(list(options["params"])))
+    given |= _nested(options["params"])
     with KedroSession.create(conf_source=conf_source, env=env, runtime_params=given) as session:
         yield session.load_context()  # type: ignore[attr-defined]
+
+
+def _nested(params: Sequence[str]) -> dict[str, Any]:
+    """Return KEY=VALUE pairs, whose keys may be joined by dots, as nested mappings."""
+    return dict(OmegaConf.to_container(OmegaConf.from_dotlist(list(params))))  # type: ignore[arg-type]
 
 
 @jobs.command("init-columns")

@@ -6,7 +6,12 @@ Not for bugs: anything else that is raised keeps its traceback at the command li
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+HIDDEN = "***"
+# What stands between user and host in the address of a server.
+PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 
 
 class InputError(ValueError):
@@ -15,6 +20,11 @@ class InputError(ValueError):
 
 class GateNotPassed(InputError):
     """A result that is not good enough to go on with; the command line ends with a status of its own."""
+
+
+def without_password(text: str) -> str:
+    """Return the text with the passwords in addresses hidden."""
+    return PASSWORD.sub(rf"\1:{HIDDEN}@", text)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
+from claims_fraud.coordination import Coordinator, EventLog
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
 
@@ -22,9 +24,9 @@ logger = logging.getLogger(__name__)
 # By dataset what their names begin with in MLflow, since several count as n.
 METRICS = {
     "training_metrics": "",
-    "scoring_metrics": "scoring",
-    "provider_metrics": "providers",
-    "outcome_metrics": "outcomes",
+    "scoring_metrics": "scoring.",
+    "provider_metrics": "providers.",
+    "outcome_metrics": "outcomes.",
 }
 RESULTS = (
     "fraud_scores",
@@ -38,17 +40,35 @@ RESULTS = (
 )
 
 
+# By tag of a pipeline, and by dataset, which coordination hook is called before its first node and after it is saved.
+BEFORE = {"training": "pre_model_training", "scoring": "pre_scoring", "score_new": "pre_scoring"}
+AFTER = {"training_metrics": "post_model_training", "scoring_metrics": "post_scoring"}
+
+
 class ProjectHooks:
-    """Hooks of the project; see the methods."""
+    """Hooks of the project; see the methods.
+
+    Parameters
+    ----------
+    plugins : iterable of object
+        Coordination plug-ins, in addition to those of installed packages: see `claims_fraud.coordination`.
+    """
 
     parameters: Parameters
+    coordinator: Coordinator
+    environment: str
+    catalog: CatalogProtocol[Any, Any]
     outer_run: str | None
+
+    def __init__(self, plugins: Iterable[object] = ()) -> None:
+        self.plugins = tuple(plugins)
 
     # First, so that a misspelt parameter stops the run before kedro-mlflow opens its database.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter; raises InputError on the first sight of a mistake."""
         loader = context.config_loader
+        self.environment = context.env or loader.default_run_env  # type: ignore[attr-defined]
         try:
             given = loader["parameters"]
         except TypeError as error:  # what OmegaConf raises where --params gives a list a key or a mapping an item
@@ -57,30 +77,53 @@ class ProjectHooks:
                 "Change that key in conf/ instead."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
+        from claims_fraud.tracking.server import checked  # noqa: PLC0415 - after the parameters, since it takes seconds
+
+        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required)
+        coordination = self.parameters.coordination
+        events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
+        self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
         columns = self.parameters.columns
         # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
         OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
         _start_spark(loader)
 
     @hook_impl(wrapper=True)
-    def before_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Log the parameters to the run that kedro-mlflow opens."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> Generator[None, Any, Any]:
+        """Log parameters, environment and versions of code and data to the run that kedro-mlflow opens."""
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
-        self.outer_run = run_log.active_run_id()
+        self.catalog, self.outer_run = catalog, run_log.active_run_id()
         result = yield
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
+        run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
         return result
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log metrics."""
-        if dataset_name in METRICS:
-            from claims_fraud.tracking.run_log import log_metrics  # noqa: PLC0415
+    def before_node_run(self, node: Node) -> None:
+        """Tell plug-ins that a pipeline begins."""
+        for event in {BEFORE[tag] for tag in node.tags & BEFORE.keys()} - self.begun:
+            self.begun.add(event)
+            self.coordinator.tell(event, model_type=self.parameters.training.model_type)
 
-            prefix = METRICS[dataset_name]
-            log_metrics({prefix: data} if prefix else data)
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log metrics, and tell plug-ins what came out."""
+        if dataset_name in METRICS:
+            from claims_fraud.tracking import run_log  # noqa: PLC0415
+
+            run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
+        if dataset_name == "training_metrics":
+            run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
+        if dataset_name == "training_claims":
+            from claims_fraud.tracking import run_log  # noqa: PLC0415
+
+            run_log.log_data_versions({dataset_name: self.catalog.get(dataset_name).data_version()})
+        if dataset_name in AFTER:
+            self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -103,6 +146,17 @@ def _start_spark(loader: AbstractConfigLoader) -> None:
 
     catalog = (loader.runtime_params or {}).get("catalog", loader["globals"]["catalog"])
     start_session(settings, catalog)
+
+
+def _data_versions(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> dict[str, str]:
+    """Return by name the version of each dataset that the pipeline reads and does not make, as far as one is known."""
+    versions = {}
+    for name in sorted(pipeline.inputs()):
+        dataset: Any = catalog.get(name)
+        version = dataset.data_version() if hasattr(dataset, "data_version") else None
+        if version:
+            versions[name] = version
+    return versions
 
 
 def _place(dataset: Any) -> str:

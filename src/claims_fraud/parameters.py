@@ -126,6 +126,27 @@ class OutcomeParameters(BaseModel):
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
 
 
+class TrackingParameters(BaseModel):
+    """What becomes of a run that MLflow cannot record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required: bool = Field(
+        True, description="Whether a run ends before it begins where MLflow cannot be reached; else it is not recorded."
+    )
+
+
+class CoordinationParameters(BaseModel):
+    """What is told of a run beside MLflow: see `claims_fraud.coordination`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_folder: str | None = Field(
+        None, description="Folder of the log of events, a file of JSON lines a run; null writes none."
+    )
+    fatal: bool = Field(False, description="Whether a coordination hook that fails ends the run.")
+
+
 class Parameters(BaseModel):
     """All parameters: what `conf` and ``--params`` may say."""
 
@@ -139,6 +160,8 @@ class Parameters(BaseModel):
     model_selection: SelectionParameters
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
+    coordination: CoordinationParameters
+    tracking: TrackingParameters
 
     @model_validator(mode="after")
     def _check_peer_columns(self) -> Self:

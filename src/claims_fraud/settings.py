@@ -20,7 +20,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # An environment that sets one key of `training:` keeps the others.
-    "config_patterns": {"spark": ["spark*", "spark*/**"]},
+    "config_patterns": {"spark": ["spark*", "spark*/**"], "mlflow": ["mlflow*", "mlflow*/**"]},
     "merge_strategy": {"parameters": "soft"},
     "custom_resolvers": {
         # `${column:claim_id}` is the column with that role; a hook puts in those that parameters name.

@@ -15,6 +15,7 @@ from claims_fraud.tracking import run_log
 def store(tmp_path_factory):
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db")
+    mlflow.create_experiment("claims_fraud", artifact_location=tmp_path_factory.mktemp("artifacts").as_uri())
     mlflow.set_experiment("claims_fraud")
     yield
     mlflow.set_tracking_uri(before)
@@ -46,11 +47,17 @@ class TestParameters:
 
 class TestMetrics:
     def test_numbers_are_logged_flat_and_text_is_not(self, run):
-        run_log.log_metrics({"model_type": "catboost", "n": 700, "labelled": {"auroc": 0.75, "by_kind": {}}})
+        metrics = {"model_type": "catboost", "n": 700, "labelled": {"auroc": 0.75, "by_kind": {}}}
+        run_log.log_metrics(metrics, "training_metrics")
         assert recorded(run).metrics == {"n": 700.0, "labelled.auroc": 0.75}
+        assert mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/training_metrics.json") == metrics
+
+    def test_names_may_begin_with_what_is_asked_for(self, run):
+        run_log.log_metrics({"n": 700}, "scoring_metrics", "scoring.")
+        assert recorded(run).metrics == {"scoring.n": 700.0}
 
     def test_kinds_of_fraud_may_be_named_as_users_like(self, run):
-        run_log.log_metrics({"by_kind": {"double billing (A+B)": {"auroc": 0.5}}})
+        run_log.log_metrics({"by_kind": {"double billing (A+B)": {"auroc": 0.5}}}, "training_metrics")
         assert recorded(run).metrics == {"by_kind.double billing _A_B_.auroc": 0.5}
 
 
@@ -59,7 +66,7 @@ class TestWithoutARun:
     def test_nothing_is_logged_and_no_run_begins(self):
         before = len(mlflow.search_runs())
         run_log.log_parameters({"n": 1})
-        run_log.log_metrics({"n": 1})
+        run_log.log_metrics({"n": 1}, "training_metrics")
         assert run_log.active_run_id() is None
         assert len(mlflow.search_runs()) == before
 
@@ -90,5 +97,6 @@ def test_a_fit_outside_a_pipeline_is_a_run_of_its_own():
     run = mlflow.last_active_run()
     assert (run.info.run_name, run.info.status) == ("a first try", "FINISHED")
     assert (run.data.params["n_estimators"], run.data.params["model_type"]) == ("2", "catboost")
+    assert (run.data.params["n_samples"], run.data.params["n_features"]) == ("100", "2")
     assert run.data.metrics["mean_fraud_score"] == pytest.approx(fraud_scores.mean())
     assert set(run.data.metrics) == {"mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}

@@ -2,6 +2,7 @@
 
 from claims_fraud.datasets.autoencoder import AutoencoderDataset, OutcomeModelDataset
 from claims_fraud.datasets.claims_file import ClaimsFileDataset
+from claims_fraud.datasets.kept_sample import KeptSampleDataset
 from claims_fraud.datasets.whole_file import WholeFileDataset
 
-__all__ = ["AutoencoderDataset", "ClaimsFileDataset", "OutcomeModelDataset", "WholeFileDataset"]
+__all__ = ["AutoencoderDataset", "ClaimsFileDataset", "KeptSampleDataset", "OutcomeModelDataset", "WholeFileDataset"]

@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from claims_fraud.claims.reading import read_claims
+from claims_fraud.datasets.data_version import content_version
 
 
 class ClaimsFileDataset(AbstractDataset[NoReturn, pd.DataFrame | Callable[[], pd.DataFrame]]):
@@ -51,6 +52,10 @@ class ClaimsFileDataset(AbstractDataset[NoReturn, pd.DataFrame | Callable[[], pd
     def save(self, data: NoReturn) -> None:
         """Refuse: what came from outside is never written."""
         raise DatasetError(f"{self._name} is read only")
+
+    def data_version(self) -> str | None:
+        """Return a hash of the file or folder; None if it is not there."""
+        return content_version(self._path)
 
     def _read(self) -> pd.DataFrame:
         return read_claims(self._path, self._separator, self._name)

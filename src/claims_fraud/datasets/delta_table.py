@@ -164,6 +164,14 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             )
         return told
 
+    def data_version(self) -> str | None:
+        """Return the version that is loaded; None if the table is not there."""
+        asked = self.resolve_load_version()
+        if asked or not self._exists():
+            return f"Delta version {asked}" if asked else None
+        (latest,) = current_session().sql(f"DESCRIBE HISTORY {self._sql_name} LIMIT 1").collect()
+        return f"Delta version {latest['version']}"
+
     def resolve_load_version(self) -> str | None:
         """Return the version asked for; which is the latest Delta knows by itself."""
         return self._version.load if self._version else None

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
 from claims_fraud.claims.reading import CSV_NULLS, check_not_empty, check_separator, data_files, partition_columns
+from claims_fraud.datasets.data_version import listing_version
 from claims_fraud.datasets.session import current_session, spark_message
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
@@ -82,6 +83,19 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
     def _read(self) -> DataFrame:
         frame = self._table() if self._is_table else self._files()
         return _in_utc(frame)
+
+    def data_version(self) -> str | None:
+        """Return the version of a Delta table, or a hash of the list of files; None if there is neither."""
+        if not self._is_table:
+            return listing_version(self._local_path())
+        name = ".".join(map(quoted, self._source.split(".")))
+        if not self._table_exists(name):
+            return None
+        try:
+            (latest,) = current_session().sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()
+        except AnalysisException:  # of a table that is no Delta table, or a view
+            return None
+        return f"Delta version {latest['version']}"
 
     @property
     def _is_table(self) -> bool:

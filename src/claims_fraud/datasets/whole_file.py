@@ -12,6 +12,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from claims_fraud.claims.history import upserted
+from claims_fraud.datasets.data_version import content_version
 from claims_fraud.errors import InputError
 
 
@@ -71,6 +72,10 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
             unfinished = Path(scratch) / self._path.name
             self._at(unfinished).save(data)
             unfinished.replace(self._path)
+
+    def data_version(self) -> str | None:
+        """Return a hash of the file; None if it is not there."""
+        return content_version(self._path)
 
     def _at(self, path: Path) -> AbstractDataset[Any, Any]:
         return AbstractDataset.from_config(self._path.stem, {**self._definition, "filepath": str(path)})

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow.utils.git_utils import get_git_commit
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH
 
+from claims_fraud import __version__
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
 
@@ -25,11 +29,46 @@ def log_parameters(parameters: Mapping[str, Any]) -> None:
         mlflow.log_params(named)
 
 
-def log_metrics(metrics: Mapping[str, Any]) -> None:
-    """Log the numbers among nested metrics as ``labelled.auroc`` and so on, to the active run; without one, nowhere."""
+def log_origin(project: Path, environment: str, data_versions: Mapping[str, str]) -> None:
+    """Tag the active run with the environment, the project's git revision, and versions of data; without one, nowhere.
+
+    The revision is that of the last commit: what was changed since is not in it. Without a repository there is none.
+    """
     if active_run_id():
-        numbers = {_key(name): float(value) for name, value in flattened(metrics) if isinstance(value, int | float)}
+        revision = {MLFLOW_GIT_COMMIT: get_git_commit(str(project))}
+        tags = {"environment": environment, "claims_fraud_version": __version__, **revision}
+        mlflow.set_tags({name: value for name, value in tags.items() if value})
+        log_data_versions(data_versions)
+
+
+def log_data_versions(versions: Mapping[str, str]) -> None:
+    """Tag the active run with the versions of datasets, by name; without one, nowhere."""
+    if active_run_id():
+        mlflow.set_tags({_key(f"data_version.{name}"): version for name, version in versions.items()})
+
+
+def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None:
+    """Log nested metrics to the active run, each number by itself and all as an artefact; without a run, nowhere.
+
+    Parameters
+    ----------
+    metrics : mapping
+        Whose numbers are logged as ``labelled.auroc`` and so on.
+    name : str
+        Of the artefact, a JSON file.
+    prefix : str
+        What the names of the numbers begin with.
+    """
+    if active_run_id():
+        leaves = flattened(metrics, prefix)
+        numbers = {_key(name): float(value) for name, value in leaves if isinstance(value, int | float)}
         mlflow.log_metrics(numbers)
+        mlflow.log_dict(dict(metrics), f"{name}.json")
+
+
+def log_sizes(model_type: str, n_samples: int, n_features: int) -> None:
+    """Log what was trained on how much, to the active run; without one, nowhere."""
+    log_parameters({"model_type": model_type, "n_samples": n_samples, "n_features": n_features})
 
 
 def active_run_id() -> str | None:
@@ -52,7 +91,8 @@ def log_fit(model: ClaimsTreeAutoencoder, fraud_scores: npt.NDArray[np.floating[
     """Log a model fitted outside a pipeline: its parameters and the summary of its scores, in a run of its own."""
     with mlflow.start_run(run_name=run_name, nested=mlflow.active_run() is not None):
         log_parameters(model.get_params())
-        log_metrics(score_summary(fraud_scores))
+        log_sizes(model.model_type, len(fraud_scores), len(model.features_))
+        log_metrics(score_summary(fraud_scores), "training_metrics")
 
 
 def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

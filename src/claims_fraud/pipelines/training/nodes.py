@@ -59,7 +59,12 @@ def measure_training(  # noqa: PLR0913, PLR0917
     """
     scores = training_scores[[columns.claim_id, "fraud_score"]]
     found = np.sort(frames.collected(scores)["fraud_score"].to_numpy())
-    metrics: dict[str, Any] = {"model_type": training.model_type, "n": len(found), **score_summary(found)}
+    metrics: dict[str, Any] = {
+        "model_type": training.model_type,
+        "n": len(found),
+        "n_features": len(autoencoder.features_),
+        **score_summary(found),
+    }
     held_out = frames.sample(features_validation, MOST_SWAPPED_ROWS, columns.claim_id, training.seed)
     swapped = swap_measures(autoencoder, held_out, training.seed)
     if swapped is not None:

@@ -1,0 +1,189 @@
+"""The autoencoder as an MLflow model in a flavour of its own: its artefact, which no unpickling loads, and its code.
+
+A logged model serves where the project is not installed: it brings the modules that it needs. Not for the registry.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+import claims_fraud
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.encoding import CategoryEncoder
+from claims_fraud.errors import InputError
+
+FLAVOR_NAME = "claims_fraud"
+# Where the artefact is in an MLflow model: below a folder whose name MLflow gives.
+ARTEFACT, DATA = "model", "data/model"
+# Of the package, what a model needs to score: copied beside it.
+CODE = ("__init__.py", "errors.py", "autoencoder", "tracking/__init__.py", "tracking/flavor.py")
+REQUIREMENTS = ("mlflow", "catboost", "xgboost", "numpy", "pandas", "scikit-learn", "scipy")
+REASONS = 3
+PERCENTILE = "threshold_percentile"
+RESULTS = {
+    "fraud_score": DataType.double,
+    "fraud_percentile": DataType.double,
+    "flagged": DataType.boolean,
+    **{f"reason_{number}": DataType.string for number in range(1, REASONS + 1)},
+}
+
+
+class ClaimsScorer:
+    """What a loaded pyfunc model calls.
+
+    Parameters
+    ----------
+    model : ClaimsTreeAutoencoder
+        A fitted one.
+    """
+
+    def __init__(self, model: ClaimsTreeAutoencoder) -> None:
+        self._model = model
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return score, percentile, flag and reasons of each row.
+
+        Parameters
+        ----------
+        model_input : DataFrame of shape (n, ...)
+            With every column that the model learned from; others are ignored.
+        params : dict, optional
+            ``threshold_percentile``: rows strictly above it are flagged.
+
+        Raises
+        ------
+        MlflowException
+            If the columns will not do; a server answers with status 400.
+        """
+        try:
+            judgement = self._model.judge(model_input)
+            reasons = self._model.reasons(model_input, judgement, top=REASONS)
+        except InputError as error:
+            raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
+        percentile = self._model.percentile(judgement.scores)
+        scores = {"fraud_score": judgement.scores, "fraud_percentile": percentile}
+        flagged = percentile > (params or {})[PERCENTILE]
+        return reasons.assign(**scores, flagged=flagged)[list(RESULTS)]
+
+
+def save_model(
+    model: ClaimsTreeAutoencoder,
+    path: Path | str,
+    *,
+    threshold_percentile: float = 99.0,
+    mlflow_model: Model | None = None,
+) -> None:
+    """Write the model as an MLflow model into a folder that is not there or empty.
+
+    Parameters
+    ----------
+    model : ClaimsTreeAutoencoder
+        A fitted one.
+    path : Path or str
+        The folder.
+    threshold_percentile : float, default 99
+        What `predict` flags rows above, if it is not told otherwise.
+    mlflow_model : mlflow.models.Model, optional
+        That the flavour is added to.
+    """
+    mlflow_model = mlflow_model or Model()
+    mlflow_model.add_flavor(FLAVOR_NAME, data=DATA, model_version=model.model_version_, model_type=model.model_type)
+    with tempfile.TemporaryDirectory() as scratch:
+        model.save(Path(scratch) / ARTEFACT)
+        mlflow.pyfunc.save_model(
+            path=str(path),
+            loader_module=__name__,
+            data_path=str(Path(scratch) / ARTEFACT),
+            code_paths=[str(_code(Path(scratch)))],
+            mlflow_model=mlflow_model,
+            signature=signature_of(model, threshold_percentile),
+            input_example=input_example(model),
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        )
+
+
+def log_model(
+    model: ClaimsTreeAutoencoder,
+    name: str = "autoencoder",
+    *,
+    threshold_percentile: float = 99.0,
+    registered_model_name: str | None = None,
+) -> ModelInfo:
+    """Log the model to the active run, or a new one; see `save_model`, and register it where a name is given."""
+    info: ModelInfo = Model.log(
+        artifact_path=None,
+        name=name,
+        flavor=sys.modules[__name__],
+        registered_model_name=registered_model_name,
+        model=model,
+        threshold_percentile=threshold_percentile,
+    )
+    return info
+
+
+def load_model(uri: str) -> ClaimsTreeAutoencoder:
+    """Return the estimator of a logged model, by any URI that MLflow takes; raise InputError if it is none of ours."""
+    folder = Path(mlflow.artifacts.download_artifacts(uri))
+    flavors = Model.load(str(folder)).flavors
+    if FLAVOR_NAME not in flavors:
+        raise InputError(
+            f"model {uri} has the flavours {', '.join(flavors)} and not {FLAVOR_NAME}: it is no ClaimsTreeAutoencoder."
+        )
+    return ClaimsTreeAutoencoder.load(folder / flavors[FLAVOR_NAME]["data"])
+
+
+def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> ModelSignature:
+    """Return what goes in and comes out.
+
+    Inputs are of any type: whole numbers may come with nulls or without, and codes as text or as numbers, while MLflow
+    takes but one type a column. What is no number where one has to be is refused by the model.
+    """
+    inputs = [ColSpec(AnyType(), name) for name in model.features_]  # type: ignore[no-untyped-call]
+    outputs = [ColSpec(kind, name, required=not name.startswith("reason")) for name, kind in RESULTS.items()]
+    params = [ParamSpec(PERCENTILE, DataType.double, float(threshold_percentile))]
+    return ModelSignature(Schema([*inputs]), Schema([*outputs]), ParamSchema(params))
+
+
+def input_example(model: ClaimsTreeAutoencoder) -> pd.DataFrame:
+    """Return a row that is nobody's: of each column the most frequent category or the median."""
+    usual = {
+        name: _most_frequent(encoder) if isinstance(encoder, CategoryEncoder) else encoder.center
+        for name, encoder in model.encoders_.items()
+    }
+    return pd.DataFrame([usual])
+
+
+def _load_pyfunc(path: str) -> ClaimsScorer:
+    """Return what MLflow wraps as a pyfunc model, from the artefact's folder."""
+    return ClaimsScorer(ClaimsTreeAutoencoder.load(path))
+
+
+def _most_frequent(encoder: CategoryEncoder) -> str | None:
+    pairs = zip(encoder.counts, encoder.categories, strict=True)
+    return max(pairs, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def _code(folder: Path) -> Path:
+    """Copy the modules of `CODE` into the folder, as a package; return it."""
+    package, copy = Path(claims_fraud.__file__).parent, folder / claims_fraud.__name__
+    for name in CODE:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (package / name).is_dir():
+            shutil.copytree(package / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(package / name, target)
+    return copy
