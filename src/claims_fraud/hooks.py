@@ -111,17 +111,16 @@ class ProjectHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log metrics, and tell plug-ins what came out."""
-        if dataset_name in METRICS:
-            from claims_fraud.tracking import run_log  # noqa: PLC0415
+        """Log metrics and which sample it was, and tell plug-ins what came out."""
+        from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
 
+        if dataset_name in METRICS:
             run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
         if dataset_name == "training_metrics":
             run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
         if dataset_name == "training_claims":
-            from claims_fraud.tracking import run_log  # noqa: PLC0415
-
-            run_log.log_data_versions({dataset_name: self.catalog.get(dataset_name).data_version()})
+            sample: Any = self.catalog.get(dataset_name)
+            run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name in AFTER:
             self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
 

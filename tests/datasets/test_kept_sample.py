@@ -6,9 +6,9 @@ import os
 
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 
 from claims_fraud.datasets import KeptSampleDataset
-from claims_fraud.errors import InputError
 
 ONE = pd.DataFrame({"claim_id": ["a", "b"], "amount": [1.5, None]})
 TWO = ONE.assign(amount=2.0)
@@ -16,13 +16,13 @@ TWO = ONE.assign(amount=2.0)
 
 @pytest.fixture
 def dataset(tmp_path):
-    return KeptSampleDataset(folder=str(tmp_path / "samples"), made_by="training")
+    return KeptSampleDataset(filepath=str(tmp_path / "samples"), made_by="training")
 
 
 def test_nothing_there_says_what_makes_it(dataset):
     assert not dataset.exists()
     assert dataset.data_version() is None
-    with pytest.raises(InputError, match=r"holds no sample yet\. Make one with `kedro run --pipelines=training`"):
+    with pytest.raises(DatasetError, match=r"holds no sample yet\. Make one with `kedro run --pipelines=training`"):
         dataset.load()
 
 
@@ -41,12 +41,12 @@ def test_another_process_loads_the_one_saved_last(dataset, tmp_path):
     first = tmp_path / "samples" / f"{dataset.data_version().removeprefix('sha256:')}.parquet"
     os.utime(first, ns=(1, 1))
     dataset.save(TWO)
-    other = KeptSampleDataset(folder=str(tmp_path / "samples"), made_by="training")
+    other = KeptSampleDataset(filepath=str(tmp_path / "samples"), made_by="training")
     pd.testing.assert_frame_equal(other.load(), TWO)
     assert dataset.load() is TWO
 
 
 def test_a_save_that_fails_leaves_nothing(dataset, tmp_path):
-    with pytest.raises(ValueError, match="Duplicate column names"):
+    with pytest.raises(DatasetError, match="Duplicate column names"):
         dataset.save(pd.concat([ONE, ONE], axis=1))
     assert list((tmp_path / "samples").iterdir()) == []

@@ -18,7 +18,7 @@ class KeptSampleDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     Parameters
     ----------
-    folder : str
+    filepath : str
         Local path of the folder of the files.
     made_by : str
         Pipeline that writes it, for the message when it is missing.
@@ -26,8 +26,8 @@ class KeptSampleDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         Ignored by Kedro; kedro-viz reads the layer here.
     """
 
-    def __init__(self, *, folder: str, made_by: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(folder)
+    def __init__(self, *, filepath: str, made_by: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
         self._made_by = made_by
         self._saved: pd.DataFrame | None = None
         self.metadata = metadata
