@@ -17,6 +17,8 @@ from claims_fraud.claims.sample import generate_claims
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 # Enough to run, too little to wait for.
+# Files whose names nobody knows beforehand: the log of events, and samples named by their hash.
+NAMED_BY_RUNS = (Path("08_reporting/events"), Path("05_model_input/training_claims"))
 QUICK = "as_of=2026-06-30,training.n_estimators=3,training.max_depth=3,training.n_jobs=1"
 
 
@@ -42,6 +44,11 @@ class Project:
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.data / path)
+
+
+def named_by_a_run(name: str) -> bool:
+    """Return whether a file, by its path below the data, is in one of `NAMED_BY_RUNS`."""
+    return any(folder in Path(name).parents for folder in NAMED_BY_RUNS)
 
 
 def make_project(path: Path) -> Project:

@@ -28,7 +28,7 @@ from claims_fraud.coordination import coordination_impl
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.hooks import ProjectHooks
 from claims_fraud.settings import CONFIG_LOADER_ARGS
-from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, working_in
+from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, named_by_a_run, working_in
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -48,8 +48,6 @@ CONTRACT = {
     "top_claims",
     "claim_labels",
 }
-EVENTS = Path("08_reporting/events")
-SAMPLES = Path("05_model_input/training_claims")
 LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model output", "reporting"]
 
 
@@ -76,11 +74,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def written(project: Project, *options: str, params: str = "") -> set[str]:
-    """Run, and return the files under data that were written, but for those of whose names nobody knows beforehand."""
+    """Run, and return the files under data that were written, but for those in `NAMED_BY_RUNS`."""
     before = stamps(project.data)
     assert project.run(*options, params=params) == (0, "")
     changed = {name for name, stamp in stamps(project.data).items() if before.get(name) != stamp}
-    return {name for name in changed if not {EVENTS, SAMPLES} & set(Path(name).parents)}
+    return {name for name in changed if not named_by_a_run(name)}
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -308,7 +306,7 @@ class TestMlflow:
 
 class TestEvents:
     def test_of_a_run_are_in_a_file_of_its_own(self, project):
-        first = min((project.data / EVENTS).iterdir())
+        first = min((project.data / "08_reporting/events").iterdir())
         events = [json.loads(line) for line in first.read_text(encoding="utf-8").splitlines()]
         assert [event["event"] for event in events] == [
             "pre_model_training",

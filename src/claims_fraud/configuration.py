@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,8 @@ def told(conf_source: Path, env: str, given: Mapping[str, Any], loader_args: Map
     InputError
         If a parameter will not do.
     """
-    resolvers = {**loader_args["custom_resolvers"], "secret": lambda name: HIDDEN}
-    with _folder(conf_source) as folder:
-        arguments = {**loader_args, "env": env, "runtime_params": dict(given), "custom_resolvers": resolvers}
-        loader = OmegaConfigLoader(str(folder), **arguments)
+    with _folder(conf_source) as folder, _hidden_secrets(loader_args["custom_resolvers"]["secret"]):
+        loader = OmegaConfigLoader(str(folder), **loader_args, env=env, runtime_params=dict(given))
         base = loader_args["base_env"]
         for section in SECTIONS:
             try:
@@ -102,6 +100,16 @@ def _leaves(nested: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield from _leaves(value, (*path, str(key)))
     elif path:
         yield path, nested
+
+
+@contextmanager
+def _hidden_secrets(known: Callable[[str], str]) -> Iterator[None]:
+    """Have `${secret:…}` say nothing for a while; ``known`` is what it is otherwise."""
+    OmegaConf.register_new_resolver("secret", lambda name: HIDDEN, replace=True)
+    try:
+        yield
+    finally:
+        OmegaConf.register_new_resolver("secret", known, replace=True)
 
 
 @contextmanager

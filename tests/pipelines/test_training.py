@@ -110,6 +110,7 @@ class TestMeasureTraining:
         assert self.measure(evaluate=False) == {
             "model_type": "catboost",
             "n": 4,
+            "n_features": 2,
             "mean_fraud_score": 2.5,
             "p95_fraud_score": pytest.approx(3.85),
             "p99_fraud_score": pytest.approx(3.97),
@@ -267,7 +268,8 @@ class TestPipeline:
         (copied.data / "01_raw/claim_labels.parquet").unlink()
         assert copied.run("--pipelines=training") == (0, "")
         metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
-        assert set(metrics) == {"model_type", "n", "mean_fraud_score", "p95_fraud_score", "p99_fraud_score", "swapped"}
+        summary = {"mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
+        assert set(metrics) == {"model_type", "n", "n_features", "swapped", *summary}
 
     def test_fits_on_no_more_rows_than_allowed(self, copied):
         assert copied.run("--pipelines=training,scoring", params="training.max_training_rows=300") == (0, "")

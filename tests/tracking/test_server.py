@@ -54,7 +54,7 @@ def test_a_run_that_somebody_else_began_is_theirs(nobody, tmp_path):
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     try:
-        with mlflow.start_run():
+        with mlflow.start_run(experiment_id="0"):
             assert checked(settings(nobody), required=True) == settings(nobody)
     finally:
         mlflow.set_tracking_uri(before)

@@ -62,7 +62,7 @@ def measure_training(  # noqa: PLR0913, PLR0917
     metrics: dict[str, Any] = {
         "model_type": training.model_type,
         "n": len(found),
-        "n_features": len(autoencoder.features_),
+        "n_features": len(columns.model_categorical) + len(columns.model_numeric),
         **score_summary(found),
     }
     held_out = frames.sample(features_validation, MOST_SWAPPED_ROWS, columns.claim_id, training.seed)
