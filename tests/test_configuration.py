@@ -48,6 +48,19 @@ class TestValues:
             "${runtime_params:tracking_uri,${globals:tracking_uri}}"
         ) in lines
 
+    @pytest.mark.parametrize(
+        ("uri", "place"),
+        [
+            ("sqlite:////runs/mlflow.db", "/runs/mlartifacts"),
+            ("http://127.0.0.1:5000", "null"),
+            ("databricks", "null"),
+        ],
+    )
+    def test_of_artefacts_beside_a_local_database_only(self, uri, place):
+        for env in ("local", "databricks"):
+            (line,) = (line for line in told(env=env, tracking_uri=uri) if "artifact_location" in line)
+            assert line.startswith(f"  tracking.experiment.create_experiment_kwargs.artifact_location: {place}  # ")
+
     def test_that_nobody_set(self, copied):
         file = copied / "base" / "parameters_training.yml"
         file.write_text(file.read_text(encoding="utf-8").replace("  n_folds: 3\n", ""), encoding="utf-8")

@@ -77,9 +77,6 @@ class ProjectHooks:
                 "Change that key in conf/ instead."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
-        from claims_fraud.tracking.server import checked  # noqa: PLC0415 - after the parameters, since it takes seconds
-
-        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required)
         coordination = self.parameters.coordination
         events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
         self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
@@ -87,6 +84,10 @@ class ProjectHooks:
         # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
         OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
         _start_spark(loader)
+        # After what takes less to mend, and since it takes seconds.
+        from claims_fraud.tracking.server import checked  # noqa: PLC0415
+
+        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required)
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(

@@ -15,6 +15,13 @@ os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
 
 HOOKS = (ProjectHooks(),)
 
+
+def artifacts_of(tracking_uri: str) -> str | None:
+    """Return where the artefacts of runs in a local database belong: beside it. Any server knows its own place."""
+    database = tracking_uri.removeprefix("sqlite:///")
+    return None if database == tracking_uri else str(Path(database).parent / "mlartifacts")
+
+
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
@@ -27,6 +34,7 @@ CONFIG_LOADER_ARGS = {
         "column": lambda role: role,
         # `${secret:SCOPE/KEY}`: an environment variable locally, a secret scope on Databricks.
         "secret": secret,
+        "artifacts_of": artifacts_of,
         "today": lambda: datetime.now(UTC).date().isoformat(),
         # A notebook runs in its own folder and still has to find the project's files.
         "project_root": lambda: str(find_kedro_project(Path.cwd()) or Path.cwd()),
