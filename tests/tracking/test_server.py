@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
 import time
 
 import mlflow
@@ -29,6 +31,17 @@ def settings(uri):
 def test_settings_stay_where_the_store_can_be_reached(tmp_path):
     given = settings(f"sqlite:///{tmp_path}/mlflow.db")
     assert checked(given, required=True) == given
+
+
+def test_runs_that_begin_at_once_on_a_new_database_do_not_disturb_each_other(tmp_path):
+    given = settings(f"sqlite:///{tmp_path}/mlflow.db")
+    given["tracking"]["experiment"]["create_experiment_kwargs"] = {"artifact_location": str(tmp_path / "artifacts")}
+    code = f"from claims_fraud.tracking.server import checked; checked({given!r}, required=True)"
+    both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    experiment = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_experiment_by_name("one")
+    assert experiment.artifact_location == (tmp_path / "artifacts").as_uri()
 
 
 def test_a_server_that_is_down_ends_the_run_at_once(nobody):
