@@ -171,11 +171,10 @@ def key_of(row: Mapping[str, Any]) -> str:
 
 
 def known(path: Path) -> list[dict[str, Any]]:
-    """Return what was measured, the last of each task, the smallest first."""
+    """Return what was measured, the last of each task."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     rows = [json.loads(line) for line in lines]
-    last = {key_of({**row, "version": None}): row for row in rows}
-    return sorted(last.values(), key=lambda row: (row["detector"], row["columns"], row["rows"]))
+    return list({key_of({**row, "version": None}): row for row in rows}.values())
 
 
 def run_all(to_do: Iterable[Task], folder: Path, results: Path, again: bool) -> None:
@@ -229,7 +228,8 @@ TABLES = {
 
 
 def table_of(rows: list[dict[str, Any]]) -> str:
-    """Return the tables in Markdown, one a step."""
+    """Return the tables in Markdown, one a step, of each detector the smallest first."""
+    rows = sorted(rows, key=lambda row: (row["detector"], row["columns"], row["rows"]))
     return "\n".join(
         markdown(list(head), [[CELLS[name](row) for name in head] for row in rows if row["step"] == step])
         for step, head in TABLES.items()
