@@ -260,6 +260,14 @@ class TestLoading:
         with pytest.raises(DatasetError, match=f"cannot be read as of {version}: .* of `DESCRIBE HISTORY"):
             table(version=Version(version, None)).load()
 
+    def test_the_data_version_is_that_of_the_last_commit(self, table):
+        dataset = table()
+        assert dataset.data_version() is None
+        dataset.save(claims())
+        dataset.save(claims().head(1))
+        assert dataset.data_version() == "Delta version 1"
+        assert table(version=Version("0", None)).data_version() == "Delta version 0"
+
     def test_the_history_names_commits_latest_first(self, table):
         dataset = table()
         dataset.save(claims())

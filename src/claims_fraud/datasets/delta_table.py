@@ -21,7 +21,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from claims_fraud.datasets.session import current_session
+from claims_fraud.datasets.session import current_session, latest_version
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames.on_spark import quoted
 
@@ -169,8 +169,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         asked = self.resolve_load_version()
         if asked or not self._exists():
             return f"Delta version {asked}" if asked else None
-        (latest,) = current_session().sql(f"DESCRIBE HISTORY {self._sql_name} LIMIT 1").collect()
-        return f"Delta version {latest['version']}"
+        return latest_version(self._sql_name)
 
     def resolve_load_version(self) -> str | None:
         """Return the version asked for; which is the latest Delta knows by itself."""

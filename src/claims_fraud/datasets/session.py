@@ -70,6 +70,12 @@ def has_session() -> bool:
     return SparkSession.getActiveSession() is not None
 
 
+def latest_version(table: str) -> str:
+    """Return the latest version of a Delta table, whose name is quoted for SQL, in words."""
+    (latest,) = current_session().sql(f"DESCRIBE HISTORY {table} LIMIT 1").collect()
+    return f"Delta version {latest['version']}"
+
+
 def spark_message(error: Exception) -> str | None:
     """Return the kinds of a Spark error and the file it is about; None for other errors.
 

@@ -17,7 +17,7 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZT
 
 from claims_fraud.claims.reading import CSV_NULLS, check_not_empty, check_separator, data_files, partition_columns
 from claims_fraud.datasets.data_version import listing_version
-from claims_fraud.datasets.session import current_session, spark_message
+from claims_fraud.datasets.session import current_session, latest_version, spark_message
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
 
@@ -92,10 +92,9 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         if not self._table_exists(name):
             return None
         try:
-            (latest,) = current_session().sql(f"DESCRIBE HISTORY {name} LIMIT 1").collect()
+            return latest_version(name)
         except AnalysisException:  # of a table that is no Delta table, or a view
             return None
-        return f"Delta version {latest['version']}"
 
     @property
     def _is_table(self) -> bool:
