@@ -80,6 +80,11 @@ def training_scores_path(folder: Path, model_type: str) -> Path:
     return folder / f"training_scores_{model_type}.parquet"
 
 
+def model_path(folder: Path, model_type: str) -> Path:
+    """Return where the model is."""
+    return folder / "models" / f"autoencoder_{model_type}"
+
+
 def made_by(task: Task, folder: Path) -> Path:
     """Return what is there when a step that makes ready is done."""
     return {
@@ -98,7 +103,7 @@ def fit(task: Task, folder: Path, smallest: int) -> dict[str, Any]:
     started = time.perf_counter()
     model, scores = fit_autoencoder(claims, parameters.columns, training)
     seconds = time.perf_counter() - started
-    place = folder / "models" / f"autoencoder_{task.model_type}"
+    place = model_path(folder, task.model_type)
     model.save(place)
     scores.to_parquet(training_scores_path(folder, task.model_type))
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
@@ -120,6 +125,7 @@ def tables(task: Task, folder: Path) -> dict[str, Any]:
 def score_on_spark(task: Task, folder: Path) -> dict[str, Any]:
     """Run the nodes of the pipeline in the databricks environment, from Delta table to Delta table."""
     catalog = _spark_catalog(task, folder)
+    put(catalog, "live_autoencoder", ClaimsTreeAutoencoder.load(model_path(folder, task.model_type)))
     return _without_tables(catalog, _timed_nodes(catalog, task))
 
 
@@ -127,11 +133,12 @@ def score_on_pandas(task: Task, folder: Path) -> dict[str, Any]:
     """Run the nodes of the pipeline in the local environment, from parquet file to parquet file."""
     data_root = folder / f"rows_{task.rows}"
     catalog = catalog_of(configuration("local", data_root=str(data_root), model_type=task.model_type))
-    put(catalog, "autoencoder", ClaimsTreeAutoencoder.load(folder / "models" / f"autoencoder_{task.model_type}"))
-    put(catalog, "training_scores", pd.read_parquet(training_scores_path(folder, task.model_type)))
+    put(catalog, "live_autoencoder", ClaimsTreeAutoencoder.load(model_path(folder, task.model_type)))
+    known = pd.read_parquet(training_scores_path(folder, task.model_type))
+    put(catalog, "training_scores", lambda version: known)
     with _limited_memory():
         found = _timed_nodes(catalog, task)
-    Path(catalog["fraud_scores_by_model_type"]._describe()["filepath"]).unlink()
+    Path(catalog["fraud_scores"]._describe()["filepath"]).unlink()
     return found
 
 
@@ -148,14 +155,15 @@ def _score_at_once(task: Task, catalog: DataCatalog) -> dict[str, Any]:
     columns, scoring = catalog.load("params:columns"), catalog.load("params:scoring")
     model = catalog.load("autoencoder")
     stamps = [time.perf_counter()]
-    features, known = (catalog.load(name).toPandas() for name in ("features", "training_scores"))
+    known = catalog.load("training_scores")(model.model_version_)
+    features, known = (frame.toPandas() for frame in (catalog.load("features"), known))
     stamps.append(time.perf_counter())
     claims = features.merge(known.drop(columns="model_version"), on=columns.claim_id, how="left")
     scored = score_claims(claims, model, columns, scoring.scored_at)
     scored = scored.sort_values(["fraud_score", columns.claim_id], ascending=[False, True], ignore_index=True)
     ranked = with_flags(scored.assign(rank=range(1, len(scored) + 1)), columns, scoring)
     stamps.append(time.perf_counter())
-    catalog.save("fraud_scores_by_model_type", ranked)
+    catalog.save("fraud_scores", ranked)
     stamps.append(time.perf_counter())
     return _found(task, ("collect", "score", "save"), stamps)
 
@@ -202,8 +210,8 @@ def _without_tables(catalog: DataCatalog, found: dict[str, Any]) -> dict[str, An
     """Drop what was written, after a look at whether it is all there: the next one writes it for the first time too."""
     from kedro_datasets._utils.spark_utils import get_spark  # noqa: PLC0415 - Spark is not there on pandas
 
-    written = catalog.load("fraud_scores_by_model_type").count()
-    for name in ("scored_claims", "fraud_scores_by_model_type"):
+    written = catalog.load("fraud_scores").count()
+    for name in ("scored_claims", "fraud_scores"):
         get_spark().sql(f"DROP TABLE IF EXISTS {catalog[name].name}")
     return {**found, "rows_written": written}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ class Project:
         with contextlib.redirect_stderr(told):
             status = run_command(run, [*options, f"--params={every}"])
         return status, told.getvalue()
+
+    def training_scores(self, model_type: str) -> pd.DataFrame:
+        """Return what the model of a type, as it was trained last, says of the claims that it learned from."""
+        model = json.loads((self.data / f"06_models/autoencoder_{model_type}/model.json").read_text())
+        return self.table(f"07_model_output/training_scores/{model['model_version']}.parquet")
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.data / path)

@@ -108,10 +108,7 @@ class TestCatalogs:
         of_a_type = {name for name, entry in catalog(env).items() if "catboost" in entry.get("filepath", "")}
         assert of_a_type == {
             "autoencoder",
-            "training_scores",
             "training_metrics",
-            "fraud_scores_by_model_type",
-            "earlier_fraud_scores",
             "catboost_metrics",
         }
 
@@ -138,6 +135,7 @@ class TestRegistry:
             "data_ingestion",
             "model_selection",
             "outcomes",
+            "promotion",
             "provider_scores",
             "score_new",
             "scoring",
@@ -165,7 +163,6 @@ INGESTED = {
 REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
 SCORED = {
     "07_model_output/fraud_scores.parquet",
-    "07_model_output/fraud_scores_catboost.parquet",
     *REPORTED,
 }
 
@@ -255,7 +252,7 @@ class TestMlflow:
     def test_names_the_kept_sample_that_was_learned_from(self, first, project):
         digest = first.data.tags["data_version.training_claims"].removeprefix("sha256:")
         sample = project.table(f"05_model_input/training_claims/{digest}.parquet")
-        scores = project.table("07_model_output/training_scores_catboost.parquet")
+        scores = project.training_scores("catboost")
         assert set(sample["claim_id"]) == set(scores["claim_id"])
 
     def test_has_the_metrics_of_training(self, first, project):
@@ -333,7 +330,7 @@ class TestEvents:
 
         (hooks,) = (hook for hook in settings.HOOKS if isinstance(hook, ProjectHooks))
         monkeypatch.setattr(hooks, "plugins", (Failing(),))
-        assert "07_model_output/fraud_scores_catboost.parquet" in written(project, "--pipelines=scoring")
+        assert "07_model_output/fraud_scores.parquet" in written(project, "--pipelines=scoring")
         status, told = project.run("--pipelines=scoring", params="coordination.fatal=true")
         assert status == 1
         assert "failed (ZeroDivisionError: ), and coordination.fatal is true" in told

@@ -225,12 +225,4 @@ class TestCheckModelFits:
     def test_refuses_others_and_names_them(self, model, changes, differing):
         with pytest.raises(InputError) as raised:
             check_model_fits(model, COLUMNS.model_copy(update=changes))
-        assert f"it differs in {differing}. Restore the configuration, or train again" in str(raised.value)
-
-    def test_accepts_training_scores_of_its_own(self, model):
-        check_model_fits(model, COLUMNS, [model.model_version_])
-
-    def test_refuses_training_scores_of_another_model(self, model):
-        message = f"training_scores are of model version ffffffffffff, the model is {model.model_version_}: one was"
-        with pytest.raises(InputError, match=message):
-            check_model_fits(model, COLUMNS, [model.model_version_, "ffffffffffff"])
+        assert f"it differs in {differing}. Restore the configuration, or train another" in str(raised.value)

@@ -155,27 +155,45 @@ def train(**options: Any) -> None:
 
 @job
 def select(**options: Any) -> None:
-    """Choose between the trained model types; status 3 if none is good enough."""
+    """Have the better of the trained models be the challenger; status 3 if none is good enough."""
     _run_job("model_selection", options)
 
 
 @job
+def promote(**options: Any) -> None:
+    """Have the challenger be the champion if it is no worse on the same claims; status 3 if it is."""
+    _run_job("promotion", options)
+
+
+@job
+@click.option("--to", metavar="VERSION", help="Version that is to be champion; by default the one before.")
+def rollback(*, to: str | None, **options: Any) -> None:
+    """Have the version that was champion before be it again."""
+    env, conf_source = options.pop("environment"), options.pop("conf_source")
+    with one_paragraph(), _context(env, conf_source, options) as context:
+        from claims_fraud.tracking import registry  # noqa: PLC0415 - takes seconds to import
+
+        name = context.params["tracking"]["registered_model"]
+        was, now = registry.rollback(name, f"on {context.params['as_of']}", to)
+        click.echo(f"{name}: the champion is version {now} again; version {was} was rolled back.")
+
+
+@job
 @click.option(
-    "--model-type", type=click.Choice([*MODEL_TYPES, "selected"]), help="Model that scores, or that `select` chose."
+    "--model",
+    "scoring.model",
+    help="Registered model that scores, by alias or number; the champion if not given.",
 )
 @click.option("--threshold-percentile", type=float, help="Claims strictly above it are flagged, 0 to below 100.")
 @click.option("--output-table", help="Table of the ranked claims.")
 @click.option("--new-claims", help="Score these, a path or a table, in place of the ingested claims.")
 def score(*, threshold_percentile: float | None, **options: Any) -> None:
-    """Score and rank the ingested claims, or new ones with the stored model."""
+    """Score and rank the ingested claims, or new ones, with the champion."""
     options["scoring.threshold_percentile"] = threshold_percentile
     _run_job("score_new" if options["new_claims"] else "scoring", options)
 
 
 @job
-@click.option(
-    "--model-type", type=click.Choice([*MODEL_TYPES, "selected"]), help="Boosting library, or that `select` chose."
-)
 @click.option("--output-table", help="Table of the ranked claims.")
 def providers(**options: Any) -> None:
     """Roll the ranked claims up by provider, and rank the providers."""
@@ -215,18 +233,10 @@ def config(**options: Any) -> None:
 def _run_job(pipeline: str, options: dict[str, Any]) -> None:
     """Run a pipeline with the options as parameters."""
     env, conf_source = options.pop("environment"), options.pop("conf_source")
-    if options.get("model_type") == "selected":
-        options["model_type"] = _selected_type(env, conf_source, options)
     more = options.pop("params")
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
     arguments = [f"--pipelines={pipeline}", f"--env={env}", f"--params={','.join([*given, *more])}"]
     run.main([*arguments, *([f"--conf-source={conf_source}"] if conf_source else [])], standalone_mode=False)
-
-
-def _selected_type(env: str, conf_source: str | None, options: dict[str, Any]) -> str:
-    """Return the model type that `select` wrote down."""
-    with one_paragraph(), _context(env, conf_source, options) as context:
-        return str(context.catalog.load("selected_model")["model_type"])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.coordination import Coordinator, EventLog
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
@@ -27,6 +29,7 @@ METRICS = {
     "scoring_metrics": "scoring.",
     "provider_metrics": "providers.",
     "outcome_metrics": "outcomes.",
+    "promotion_report": "promotion.",
 }
 RESULTS = (
     "fraud_scores",
@@ -35,6 +38,7 @@ RESULTS = (
     "rejected_new_claims",
     "provider_scores",
     "outcome_scores",
+    "promotion_changes",
     *METRICS,
     "selected_model",
 )
@@ -83,6 +87,8 @@ class ProjectHooks:
         columns = self.parameters.columns
         # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
         OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
+        # Nor can a catalog read parameters otherwise: `${parameter:scoring.model}`.
+        OmegaConf.register_new_resolver("parameter", lambda path: attrgetter(path)(self.parameters), replace=True)
         _start_spark(loader)
         # After what takes less to mend, and since it takes seconds.
         from claims_fraud.tracking.server import checked  # noqa: PLC0415
@@ -97,6 +103,7 @@ class ProjectHooks:
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
+        _check_model_asked_for(pipeline, self.parameters.scoring.model)
         self.catalog, self.outer_run = catalog, run_log.active_run_id()
         result = yield
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
@@ -111,12 +118,23 @@ class ProjectHooks:
             self.coordinator.tell(event, model_type=self.parameters.training.model_type)
 
     @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Log which model it is that scores."""
+        from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
+
+        if dataset_name == "live_autoencoder":
+            run_log.log_model_version(data.model_version_)
+
+    @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log metrics and which sample it was, and tell plug-ins what came out."""
+        """Log metrics and which sample it was, register the model, and tell plug-ins what came out."""
         from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
 
         if dataset_name in METRICS:
             run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
+        if dataset_name == "autoencoder":
+            run_log.log_model_version(data.model_version_)
+            self._register(data)
         if dataset_name == "training_metrics":
             run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
         if dataset_name == "training_claims":
@@ -124,6 +142,14 @@ class ProjectHooks:
             run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name in AFTER:
             self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
+
+    def _register(self, model: ClaimsTreeAutoencoder) -> None:
+        """Register the model that was trained, where the run is recorded."""
+        from claims_fraud.tracking import registry, run_log  # noqa: PLC0415 - as above
+
+        if run_log.active_run_id():
+            tracking, threshold = self.parameters.tracking, self.parameters.scoring.threshold_percentile
+            registry.register(model, tracking.registered_model, threshold)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -134,6 +160,16 @@ class ProjectHooks:
         for name in RESULTS:
             if name in pipeline.all_outputs():
                 logger.info("%s: %s", name, _place(catalog.get(name)))
+
+
+def _check_model_asked_for(pipeline: Pipeline, asked: str | int | None) -> None:
+    """Raise InputError where a registered model is to score in a run that scores with the one that it trains."""
+    trained_here = any(node.name == "score_features" and "autoencoder" in node.inputs for node in pipeline.nodes)
+    if asked is not None and trained_here:
+        raise InputError(
+            f"scoring.model is {asked!r}, and this run scores with the model that it trains. Leave scoring.model out, "
+            "or score by itself: `kedro run --pipelines=scoring`."
+        )
 
 
 def _start_spark(loader: AbstractConfigLoader) -> None:

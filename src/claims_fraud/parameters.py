@@ -60,6 +60,11 @@ class ScoringParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    model: str | int | None = Field(
+        None,
+        description="Registered model that scores where none is trained: an alias (`champion`, `challenger`) or the "
+        "number of a version; null takes the champion, or while there is none what was trained last.",
+    )
     rank_by: Literal["surprise", "excess"] = Field(
         "surprise",
         description="`excess`: the claims whose amount is furthest above what was expected come first, in money.",
@@ -72,7 +77,7 @@ class ScoringParameters(BaseModel):
 
 
 class SelectionParameters(BaseModel):
-    """Which trained model type scores."""
+    """Which of the trained models becomes the challenger."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,6 +85,27 @@ class SelectionParameters(BaseModel):
         2.0,
         ge=1,
         description="Times as well as a random order that the selected model has to spot swapped values; a gate.",
+    )
+
+
+class PromotionParameters(BaseModel):
+    """When the challenger may take the champion's place: on the same validation claims."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_swapped_ratio: float = Field(
+        0.95, ge=0, description="Share of the champion's average precision on swapped values that it has at least."
+    )
+    min_labelled_ratio: float = Field(
+        0.9,
+        ge=0,
+        description="The same of labelled fraud; looked at where `training.evaluate_labels` is set.",
+    )
+    min_rank_correlation: float = Field(
+        0.5, ge=-1, le=1, description="Rank correlation (Spearman's) of its scores with the champion's."
+    )
+    min_top_overlap: float = Field(
+        0.2, ge=0, le=1, description="Share of the highest-scored 1 % that both models name."
     )
 
 
@@ -127,12 +153,17 @@ class OutcomeParameters(BaseModel):
 
 
 class TrackingParameters(BaseModel):
-    """What becomes of a run that MLflow cannot record."""
+    """What is recorded of a run, and where its model is registered."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     required: bool = Field(
         True, description="Whether a run ends before it begins where MLflow cannot be reached; else it is not recorded."
+    )
+
+    registered_model: str = Field(
+        pattern=r"^[\w-]+(\.[\w-]+\.[\w-]+)?$",
+        description="Name under which trained models are registered; on Databricks with its catalog and schema.",
     )
 
 
@@ -158,6 +189,7 @@ class Parameters(BaseModel):
     training: TrainingParameters
     scoring: ScoringParameters
     model_selection: SelectionParameters
+    promotion: PromotionParameters
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
     coordination: CoordinationParameters

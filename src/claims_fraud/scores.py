@@ -5,7 +5,7 @@ Not for computing surprise: that is the autoencoder's. Not for reading or writin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import numpy as np
@@ -45,22 +45,22 @@ def training_score_table(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, col
     return table.assign(model_version=model.model_version_)
 
 
-def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns, trained_versions: Sequence[str] = ()) -> None:
-    """Raise InputError if the model learned from other columns, or the training scores are of another version of it."""
-    other = [version for version in trained_versions if version != model.model_version_]
-    if other:
-        raise InputError(
-            f"training_scores are of model version {other[0]}, the model is {model.model_version_}: one was replaced "
-            "alone. Train again (`kedro run --pipelines=training,scoring`)."
-        )
-    trained = (set(model.cat_features_), set(model.num_features_), set(model.context_features))
-    configured = (set(columns.model_categorical), set(columns.model_numeric), set(columns.context_features))
-    if trained != configured:
-        differing = sorted(set().union(*(had ^ has for had, has in zip(trained, configured, strict=True))))
+def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns) -> None:
+    """Raise InputError if the model learned from other columns than `columns:` names."""
+    differing = differing_columns(model, columns)
+    if differing:
         raise InputError(
             f"the model was trained on other columns than `columns:` names: it differs in {listed(differing)}. Restore "
-            "the configuration, or train again (`kedro run --pipelines=training,scoring`)."
+            "the configuration, or train another: `kedro run`, and where a model was promoted before, `kedro run "
+            "--pipelines=model_selection,promotion`."
         )
+
+
+def differing_columns(model: ClaimsTreeAutoencoder, columns: Columns) -> list[str]:
+    """Return the columns that the model has and `columns:` has not, or has in another role, or the other way round."""
+    trained = (set(model.cat_features_), set(model.num_features_), set(model.context_features))
+    configured = (set(columns.model_categorical), set(columns.model_numeric), set(columns.context_features))
+    return sorted(set().union(*(had ^ has for had, has in zip(trained, configured, strict=True))))
 
 
 def scored_schema(columns: Columns) -> pa.Schema:

@@ -32,6 +32,8 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         # `${column:claim_id}` is the column with that role; a hook puts in those that parameters name.
         "column": lambda role: role,
+        # `${parameter:scoring.model}` is a parameter; the same hook puts them in.
+        "parameter": lambda path: path,
         # `${secret:SCOPE/KEY}`: an environment variable locally, a secret scope on Databricks.
         "secret": secret,
         "artifacts_of": artifacts_of,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
@@ -95,6 +97,16 @@ class TestFitAutoencoder:
         assert (scores["surprise_patient_claims_that_day"] == 0).all()
 
 
+# No rows are scored by it.
+UNUSED = SimpleNamespace(model_version_="0123456789ab")
+
+
+def measured(scores, train, validation, labels, columns, training, model=UNUSED):  # noqa: PLR0917
+    """Return the metrics of a model with these training scores."""
+    known = {model.model_version_: scores}.__getitem__
+    return measure_training(known, model, train, validation, labels, columns, training)
+
+
 class TestMeasureTraining:
     scores = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "fraud_score": [4.0, 3.0, 2.0, 1.0]})
     features = pd.DataFrame({"claim_id": ["a", "b", "c", "d"], "outcome": [1.0, 0.0, np.nan, 0.0]})
@@ -104,11 +116,13 @@ class TestMeasureTraining:
 
     def measure(self, labels=no_labels, columns=COLUMNS, evaluate=True):
         training = tiny(evaluate_labels=evaluate)
-        return measure_training(self.scores, None, self.features, self.validation, labels, columns, training)
+        return measured(self.scores, self.features, self.validation, labels, columns, training)
 
     def test_without_labels_there_is_a_summary_and_none_are_read(self):
         assert self.measure(evaluate=False) == {
             "model_type": "catboost",
+            "model_version": "0123456789ab",
+            "learned_from": fingerprint(pd.Series(["d", "c", "b", "a"])),
             "n": 4,
             "n_features": 2,
             "mean_fraud_score": 2.5,
@@ -145,7 +159,7 @@ class TestMeasureTraining:
 
     def test_labels_of_other_claims(self):
         labels = pd.DataFrame({"claim_id": ["x"], "is_fraud": [1]})
-        with pytest.raises(InputError, match="claim_labels share no claim_id with the training claims"):
+        with pytest.raises(InputError, match="claim_labels share no claim_id with the claims that are"):
             self.measure(lambda: labels)
 
     @pytest.mark.parametrize("value", [2, "yes"])
@@ -167,22 +181,22 @@ class TestMeasureTraining:
         labels = pd.DataFrame({"claim_id": [1, 2], "is_fraud": ["1", "0"]})
         scores = pd.DataFrame({"claim_id": ["1", "2"], "fraud_score": [4.0, 3.0]})
         training = tiny(evaluate_labels=True)
-        measured = measure_training(scores, None, self.features, self.validation, lambda: labels, COLUMNS, training)
-        assert measured["labelled"]["auroc"] == 1.0
+        found = measured(scores, self.features, self.validation, lambda: labels, COLUMNS, training)
+        assert found["labelled"]["auroc"] == 1.0
 
     def test_the_label_column_counts_where_another_has_the_name_of_the_files(self):
         columns = COLUMNS.model_copy(update={"label": "outcome", "incumbent": "is_fraud"})
         features = self.features.assign(is_fraud=["0", "1", "1", "1"])
         training = tiny(evaluate_labels=True)
-        measured = measure_training(self.scores, None, features, self.validation, no_labels, columns, training)
-        assert (measured["labelled"]["n"], measured["labelled"]["n_fraud"]) == (3, 1)
+        found = measured(self.scores, features, self.validation, no_labels, columns, training)
+        assert (found["labelled"]["n"], found["labelled"]["n_fraud"]) == (3, 1)
 
     def test_the_order_of_scores_and_labels_does_not_matter(self):
         labels = pd.DataFrame({"claim_id": ["d", "c", "b", "a"], "is_fraud": [0, 1, 0, 1]})
         scores = self.scores.assign(fraud_score=[2.0, 2.0, 2.0, 1.0])
         training = tiny(evaluate_labels=True)
         first, second = (
-            measure_training(table, None, self.features, self.validation, lambda known=known: known, COLUMNS, training)
+            measured(table, self.features, self.validation, lambda known=known: known, COLUMNS, training)
             for table, known in ((scores, labels), (scores.iloc[::-1], labels.iloc[::-1]))
         )
         assert first == second
@@ -201,7 +215,7 @@ class TestMeasureSwaps:
     def swapped(self, model, held_out, **changes):
         scores = pd.DataFrame({"claim_id": ["a", "b"], "fraud_score": [2.0, 1.0]})
         nothing = held_out.head(0)
-        return measure_training(scores, model, nothing, held_out, no_labels, COLUMNS, tiny(**changes)).get("swapped")
+        return measured(scores, nothing, held_out, no_labels, COLUMNS, tiny(**changes), model).get("swapped")
 
     def test_are_of_the_validation_claims(self, model, held_out):
         before = held_out.copy()
@@ -226,7 +240,7 @@ class TestMeasureSwaps:
 
 class TestPipeline:
     def test_training_scores_are_of_the_train_split(self, finished):
-        scores = finished.table("07_model_output/training_scores_catboost.parquet")
+        scores = finished.training_scores("catboost")
         train = finished.table("04_feature/features_train.parquet")
         assert scores["claim_id"].tolist() == sorted(train["claim_id"])
 
@@ -269,9 +283,9 @@ class TestPipeline:
         assert copied.run("--pipelines=training") == (0, "")
         metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
         summary = {"mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
-        assert set(metrics) == {"model_type", "n", "n_features", "swapped", *summary}
+        assert set(metrics) == {"model_type", "model_version", "learned_from", "n", "n_features", "swapped", *summary}
 
     def test_fits_on_no_more_rows_than_allowed(self, copied):
         assert copied.run("--pipelines=training,scoring", params="training.max_training_rows=300") == (0, "")
-        assert len(copied.table("07_model_output/training_scores_catboost.parquet")) == 300
+        assert len(copied.training_scores("catboost")) == 300
         assert len(copied.table("07_model_output/fraud_scores.parquet")) == 1_000

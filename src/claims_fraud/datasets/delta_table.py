@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.request import url2pathname
@@ -21,6 +22,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from claims_fraud.datasets.by_version import missing_rows
 from claims_fraud.datasets.session import current_session, latest_version
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames.on_spark import quoted
@@ -62,6 +64,8 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         Whether a missing schema is created; in production that is the deployment's task.
     optional : bool
         Whether a missing table loads as None.
+    by : str, optional
+        Column; loads a function from a value of it to the rows that have it.
     version : Version, optional
         With a load version (``kedro run --load-versions=NAME:3``) the table as of that version or timestamp.
     metadata : dict, optional
@@ -83,6 +87,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         comment: str | None = None,
         create_schema: bool = True,
         optional: bool = False,
+        by: str | None = None,
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -111,10 +116,15 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         self._comment = comment
         self._create_schema = create_schema
         self._optional = optional
+        self._by = by
 
     # The base class makes `load` and `save` of these.
-    def _load(self) -> DataFrame | None:
-        """Return the table as a Spark frame, as of a version or timestamp where one is given."""
+    def _load(self) -> DataFrame | Callable[[str], DataFrame] | None:
+        """Return the table as a Spark frame, as of a version or timestamp where asked for, or what finds its rows."""
+        frame = self._loaded()
+        return partial(self._rows_of, frame, self._by) if frame is not None and self._by else frame
+
+    def _loaded(self) -> DataFrame | None:
         if not self._exists():
             if self._optional:
                 return None
@@ -135,6 +145,12 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
                 f"of `DESCRIBE HISTORY {self.name}` that has not been vacuumed."
             ) from error
         return frame
+
+    def _rows_of(self, frame: DataFrame, column: str, value: str) -> DataFrame:
+        rows = frame.where(F.col(quoted(column)) == value)
+        if rows.isEmpty():
+            raise InputError(missing_rows(f"table {self.name}", column, value, self._made_by))
+        return rows
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the rows in the table's mode, in one commit; a failure leaves the table as it was."""

@@ -47,6 +47,12 @@ def log_data_versions(versions: Mapping[str, str]) -> None:
         mlflow.set_tags({_key(f"data_version.{name}"): version for name, version in versions.items()})
 
 
+def log_model_version(version: str) -> None:
+    """Tag the active run with the version of the model that it trained or scored with; without one, nowhere."""
+    if active_run_id():
+        mlflow.set_tag("model_version", version)
+
+
 def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None:
     """Log nested metrics to the active run, each number by itself and all as an artefact; without a run, nowhere.
 

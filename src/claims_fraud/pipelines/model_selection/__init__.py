@@ -1,4 +1,4 @@
-"""Metrics of the trained model types to the one that scores."""
+"""Metrics of the trained models to the one that is the challenger."""
 
 from claims_fraud.pipelines.model_selection.pipeline import create_pipeline
 

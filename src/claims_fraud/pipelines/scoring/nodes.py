@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,18 +26,21 @@ from claims_fraud.scores import (
     with_ranking_by_excess,
 )
 
+logger = logging.getLogger(__name__)
+
 
 def score_features(
     features: Frame,
     autoencoder: ClaimsTreeAutoencoder,
-    training_scores: Frame,
+    training_scores: Callable[[str], Frame],
     columns: Columns,
     scoring: ScoringParameters,
 ) -> Frame:
     """Return all features with what the model says of them; those it learned from keep their cross-fitted scores."""
-    check_model_fits(autoencoder, columns, frames.distinct(training_scores, "model_version"))
+    check_model_fits(autoencoder, columns)
+    known = training_scores(autoencoder.model_version_)
     # The stamps of the scores are those of this run.
-    known = training_scores[[name for name in training_scores.columns if name != "model_version"]]
+    known = known[[name for name in known.columns if name != "model_version"]]
     return _scored(frames.left_join(features, known, columns.claim_id), autoencoder, columns, scoring)
 
 
@@ -62,6 +67,12 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
             f"the scores so far have no {listed(lacking)}: they are of another `columns:` block. Restore that one, or "
             "score all claims anew first (`kedro run --pipelines=data_ingestion,scoring`)."
         )
+    versions, scored_by = (set(frames.distinct(frame, "model_version")) for frame in (earlier, scored))
+    if scored_by and versions - scored_by:
+        logger.warning(
+            "the ranking has claims that other models scored (%s): `kedro run --pipelines=scoring` ranks all by one",
+            listed(sorted(versions - scored_by)),
+        )
     fresh = frames.without(scored, earlier, on=[*columns.roles, *columns.links, "model_version"])
     return frames.upserted(fresh[names], earlier[names], columns.claim_id)
 
@@ -75,11 +86,6 @@ def rank_scores(scored: Frame, columns: Columns, scoring: ScoringParameters) -> 
     return frames.map_batches(
         ranked, partial(with_flags, columns=columns, scoring=scoring), fraud_scores_schema(columns)
     )
-
-
-def publish_scores(fraud_scores: Frame) -> Frame:
-    """Return the scores of this model type as those of today."""
-    return fraud_scores
 
 
 def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:

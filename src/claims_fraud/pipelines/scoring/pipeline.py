@@ -8,7 +8,6 @@ from claims_fraud.incumbent import scoring_metrics
 from claims_fraud.pipelines.scoring.nodes import (
     list_top_claims,
     merge_scores,
-    publish_scores,
     rank_scores,
     score_features,
     score_new_features,
@@ -18,12 +17,12 @@ SETTINGS = {"columns": "params:columns", "scoring": "params:scoring"}
 
 
 def create_pipeline() -> Pipeline:
-    """``features, autoencoder, training_scores -> scored_claims -> fraud_scores -> top_claims, scoring_metrics``."""
+    """``features, live_autoencoder, training_scores -> scored_claims -> fraud_scores -> top_claims, …``."""
     score = Node(
         score_features,
         inputs={
             "features": "features",
-            "autoencoder": "autoencoder",
+            "autoencoder": "live_autoencoder",
             "training_scores": "training_scores",
             **SETTINGS,
         },
@@ -34,10 +33,10 @@ def create_pipeline() -> Pipeline:
 
 
 def create_new_claims_pipeline() -> Pipeline:
-    """``new_claim_features, autoencoder, earlier_fraud_scores -> merged_scores -> fraud_scores -> top_claims, …``."""
+    """``new_claim_features, live_autoencoder, earlier_fraud_scores -> merged_scores -> fraud_scores -> …``."""
     score = Node(
         score_new_features,
-        inputs={"features": "new_claim_features", "autoencoder": "autoencoder", **SETTINGS},
+        inputs={"features": "new_claim_features", "autoencoder": "live_autoencoder", **SETTINGS},
         outputs="scored_new_claims",
         name="score_new_features",
     )
@@ -51,20 +50,9 @@ def create_new_claims_pipeline() -> Pipeline:
 
 
 def _rank(scored: str) -> list[Node]:
-    """Return the nodes from scored claims to what people read; `fraud_scores` is that of the model type, read back."""
+    """Return the nodes from scored claims to what people read."""
     return [
-        Node(
-            rank_scores,
-            inputs={"scored": scored, **SETTINGS},
-            outputs="fraud_scores_by_model_type",
-            name="rank_scores",
-        ),
-        Node(
-            publish_scores,
-            inputs={"fraud_scores": "fraud_scores_by_model_type"},
-            outputs="fraud_scores",
-            name="publish_scores",
-        ),
+        Node(rank_scores, inputs={"scored": scored, **SETTINGS}, outputs="fraud_scores", name="rank_scores"),
         Node(
             list_top_claims,
             inputs={"fraud_scores": "fraud_scores", **SETTINGS},

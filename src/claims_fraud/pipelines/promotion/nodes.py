@@ -1,0 +1,85 @@
+"""Nodes that compare the challenger with the champion; what is compared stands in `claims_fraud.comparison`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from claims_fraud import frames
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.evaluation import score_summary
+from claims_fraud.autoencoder.swaps import swap_measures
+from claims_fraud.claims import Columns
+from claims_fraud.comparison import changes_schema, compared, labelled_schema, no_changes, problems
+from claims_fraud.errors import GateNotPassed, listed
+from claims_fraud.frames import Frame
+from claims_fraud.labels import labels_of, measured_by_labels
+from claims_fraud.parameters import PromotionParameters, TrainingParameters
+from claims_fraud.scores import check_model_fits, differing_columns
+
+logger = logging.getLogger(__name__)
+
+# Enough for two hundred claims among the top 1 %, few enough to be quick.
+MOST_COMPARED_ROWS = 20_000
+
+
+def compare_models(  # noqa: PLR0913, PLR0917
+    challenger: ClaimsTreeAutoencoder,
+    champion: ClaimsTreeAutoencoder | None,
+    features_validation: Frame,
+    load_labels: Callable[[], Frame],
+    columns: Columns,
+    training: TrainingParameters,
+    promotion: PromotionParameters,
+) -> tuple[dict[str, Any], Frame]:
+    """Return `promotion_report` and `promotion_changes`: both models on the same validation claims.
+
+    Labels are read only if `evaluate_labels` is set.
+    """
+    check_model_fits(challenger, columns)
+    claims = frames.sample(features_validation, MOST_COMPARED_ROWS, columns.claim_id, training.seed)
+    labels = labels_of(features_validation, load_labels, columns) if training.evaluate_labels else None
+
+    def measured(model: ClaimsTreeAutoencoder) -> dict[str, Any]:
+        scores, _ = model.compute_fraud_scores(claims)
+        measures = {
+            "model_type": model.model_type,
+            "model_version": model.model_version_,
+            **score_summary(scores),
+            "swapped": swap_measures(model, claims, training.seed),
+        }
+        if labels is not None:
+            table = claims[[columns.claim_id]].assign(fraud_score=scores)
+            scored = frames.like(features_validation, table, labelled_schema(columns))
+            measures["labelled"] = measured_by_labels(scored, labels, columns)
+        return measures
+
+    report = {"n": len(claims), "challenger": measured(challenger), "champion": None, "agreement": None}
+    moved = no_changes(columns)
+    if champion is not None:
+        other = differing_columns(champion, columns)
+        if other:
+            # It cannot score these claims, so that it is no measure for another either.
+            logger.warning("the champion learned from other columns (%s): nothing to compare with", listed(other))
+        else:
+            report["champion"] = measured(champion)
+            report["agreement"], moved = compared(claims, challenger, champion, columns)
+    report["problems"] = problems(report, promotion)
+    return report, frames.like(features_validation, moved, changes_schema(columns))
+
+
+def promote(promotion_report: dict[str, Any]) -> str:
+    """Return the version of the challenger, which is to be the champion; raise GateNotPassed if it may not be."""
+    challenger, champion = promotion_report["challenger"], promotion_report["champion"]
+    if promotion_report["problems"]:
+        raise GateNotPassed(
+            f"the challenger, {_told(challenger)}, is not promoted: {'; '.join(promotion_report['problems'])}. The "
+            f"champion stays {_told(champion)}. Look at promotion_report and promotion_changes, or change the rules."
+        )
+    logger.info("the challenger, %s, is promoted", _told(challenger))
+    return str(challenger["model_version"])
+
+
+def _told(model: dict[str, Any]) -> str:
+    return f"{model['model_type']} {model['model_version']}"
