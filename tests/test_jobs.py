@@ -32,8 +32,9 @@ def project(tmp_path_factory: pytest.TempPathFactory):
         assert job("train", "--model-type=catboost") == (0, "")
         assert job("train", "--model-type=xgboost") == (0, "")
         assert job("select", "--param=model_selection.required_lift=1") == (0, "")
-        assert job("score", "--model-type=selected", "--threshold-percentile=90") == (0, "")
-        assert job("providers", "--model-type=selected") == (0, "")
+        assert job("promote") == (0, "")
+        assert job("score", "--model=champion", "--threshold-percentile=90") == (0, "")
+        assert job("providers") == (0, "")
         yield project
 
 
@@ -57,7 +58,7 @@ class TestJobs:
     def test_new_claims_are_scored_with_the_stored_model(self, project: Project, write_claims):
         claims = project.table("01_raw/claims_train.parquet").tail(10).assign(claim_id=[f"N{n}" for n in range(10)])
         path = write_claims(claims)
-        assert job("score", "--model-type=selected", f"--new-claims={path}") == (0, "")
+        assert job("score", "--model=champion", f"--new-claims={path}") == (0, "")
         assert len(project.table("07_model_output/fraud_scores.parquet")) == 1_010
         assert len(pd.read_parquet(project.data / "04_feature/new_features.parquet")) == 10
 
@@ -92,11 +93,44 @@ class TestMistakes:
     def test_an_unknown_environment_is_wrong_use(self, project: Project):
         told = io.StringIO()
         with contextlib.redirect_stderr(told):
-            assert run_command(jobs, ["score", "--model-type=selected", "--environment=databrick"]) == 2
+            assert run_command(jobs, ["score", "--environment=databrick"]) == 2
         assert "Did you mean 'databricks'?" in told.getvalue()
 
-    def test_nothing_selected_yet_says_what_selects(self, project: Project):
-        (project.data / "08_reporting/selected_model.json").rename(project.path / "aside.json")
-        ended, said = job("score", "--model-type=selected")
+
+class TestRollback:
+    def test_goes_back_to_the_champion_before(self, project: Project, capsys):
+        # The other type takes its place, whichever is better.
+        metrics = project.data / "08_reporting" / f"training_metrics_{champion_type(project)}.json"
+        metrics.rename(metrics.with_suffix(".aside"))
+        assert job("select", "--param=model_selection.required_lift=1") == (0, "")
+        rules = [f"--param=promotion.min_{name}=0" for name in ("swapped_ratio", "top_overlap")]
+        first = champion_type(project)
+        assert job("promote", *rules) == (0, "")
+        assert champion_type(project) != first
+        capsys.readouterr()
+        assert job("rollback") == (0, "")
+        assert champion_type(project) == first
+        assert "was rolled back." in capsys.readouterr().out
+        ended, said = job("promote", *rules)
+        assert ended == 3
+        assert "was rolled back (on 2026-06-30) and does not become champion again by itself" in said
+        metrics.with_suffix(".aside").rename(metrics)
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--to=9"], "claims_autoencoder has no version 9 to roll back to. Registered versions: 2, 1"),
+            (["--param=tracking.registered_model=another"], "another has no champion to roll back"),
+        ],
+    )
+    def test_mistakes(self, project: Project, arguments, told):
+        ended, said = job("rollback", *arguments)
         assert ended == 1
-        assert "selected_model.json does not exist yet. Make it with `kedro run --pipelines=model_selection`" in said
+        assert told in said
+
+
+def champion_type(project: Project) -> str:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project.path}/mlflow.db")
+    return client.get_model_version_by_alias("claims_autoencoder", "champion").tags["model_type"]

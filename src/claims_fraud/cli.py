@@ -179,17 +179,13 @@ def rollback(*, to: str | None, **options: Any) -> None:
 
 
 @job
-@click.option(
-    "--model",
-    "scoring.model",
-    help="Registered model that scores, by alias or number; the champion if not given.",
-)
+@click.option("--model", help="Registered model that scores, by alias or number; the champion if not given.")
 @click.option("--threshold-percentile", type=float, help="Claims strictly above it are flagged, 0 to below 100.")
 @click.option("--output-table", help="Table of the ranked claims.")
 @click.option("--new-claims", help="Score these, a path or a table, in place of the ingested claims.")
-def score(*, threshold_percentile: float | None, **options: Any) -> None:
+def score(*, model: str | None, threshold_percentile: float | None, **options: Any) -> None:
     """Score and rank the ingested claims, or new ones, with the champion."""
-    options["scoring.threshold_percentile"] = threshold_percentile
+    options |= {"scoring.model": model, "scoring.threshold_percentile": threshold_percentile}
     _run_job("score_new" if options["new_claims"] else "scoring", options)
 
 

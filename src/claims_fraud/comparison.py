@@ -49,10 +49,12 @@ def agreement(challenger: Floats, champion: Floats) -> dict[str, float | int]:
     one, other = (ranks(scores) for scores in (challenger, champion))
     top = top_size(len(one))
     shared = int(((one <= top) & (other <= top)).sum())
-    correlation = pd.Series(challenger).corr(pd.Series(champion), method="spearman")
+    # Spearman's is Pearson's of the ranks, of which equal scores share one.
+    shared_ranks = [pd.Series(scores).rank() for scores in (challenger, champion)]
+    constant = any(np.ptp(scores) == 0 for scores in (challenger, champion))
     return {
         "n": len(one),
-        "rank_correlation": 0.0 if np.isnan(correlation) else float(correlation),
+        "rank_correlation": 0.0 if constant else float(shared_ranks[0].corr(shared_ranks[1])),
         "top": top,
         "top_overlap": shared / top,
         "enter": top - shared,

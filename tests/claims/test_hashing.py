@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from claims_fraud.claims.hashing import stable_fraction, stable_hash
+from claims_fraud.claims.hashing import fingerprint, stable_fraction, stable_hash
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -52,3 +52,15 @@ def test_another_salt_is_an_independent_draw() -> None:
     first, second = stable_fraction(ids, "a"), stable_fraction(ids, "b")
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
     assert (first < 0.3).mean() == pytest.approx(0.3, abs=0.04)
+
+
+class TestFingerprint:
+    def test_is_of_the_set_of_ids(self):
+        assert fingerprint(pd.Series(["a", "b"])) == fingerprint(pd.Series(["b", "a"])) == "facdde7abf1e"
+
+    @pytest.mark.parametrize("ids", [["a"], ["a", "b", "c"], ["ab"], ["a", "c"]])
+    def test_differs_for_other_ids(self, ids):
+        assert fingerprint(pd.Series(ids)) != fingerprint(pd.Series(["a", "b"]))
+
+    def test_ids_do_not_run_together(self):
+        assert fingerprint(pd.Series(["a", "11:b"])) != fingerprint(pd.Series(["a1", "1:b"]))

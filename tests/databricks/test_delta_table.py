@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -68,6 +69,18 @@ class TestModes:
         dataset.save(claims())
         dataset.save(claims(claim_id=["b", "c"], amount=[9.0, 9.0]))
         assert rows(dataset) == [("a", 1.0), ("b", 2.0), ("c", 9.0)]
+
+    @pytest.mark.parametrize("there", [False, True])
+    def test_appending_with_a_key_at_once_loses_nothing(self, table, there):
+        keyed = {"write_mode": "append", "primary_key": ["claim_id", "of"]}
+        names = ["a", "b", "c"]
+        if there:
+            table(**keyed).save(claims(of="first"))
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda name: table(**keyed).save(claims(of=name)), names))
+        found = [row["of"] for row in table().load().select("of").distinct().collect()]
+        assert sorted(found) == [*names, *(["first"] if there else [])]
+        assert table().load().count() == 2 * len(found)
 
     def test_upsert_replaces_by_key_and_keeps_the_others(self, table):
         dataset = table(write_mode="upsert", primary_key=["claim_id"])
@@ -241,6 +254,13 @@ class TestLoading:
     def test_an_optional_one_loads_as_nothing(self, table):
         assert table(optional=True).load() is None
         assert not table(optional=True).exists()
+
+    def test_by_a_column_it_is_a_function_from_a_value_to_its_rows(self, table):
+        table().save(claims(of=["x", "y"]))
+        rows_of = table(by="of").load()
+        assert [row["claim_id"] for row in rows_of("y").collect()] == ["b"]
+        with pytest.raises(InputError, match=r"claims has no rows of of z: it was trained elsewhere"):
+            rows_of("z")
 
     def test_as_of_a_version_and_a_timestamp(self, spark, table):
         dataset = table()

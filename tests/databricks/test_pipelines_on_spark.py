@@ -23,10 +23,8 @@ TABLES = {
     "features_validation": "04_feature/features_validation",
     "features_test": "04_feature/features_test",
     "rejected_claims": "02_intermediate/rejected_claims",
-    "training_scores_{}": "07_model_output/training_scores_{}",
     "fraud_scores": "07_model_output/fraud_scores",
     "provider_scores": "07_model_output/provider_scores",
-    "fraud_scores_{}": "07_model_output/fraud_scores_{}",
 }
 
 
@@ -92,9 +90,13 @@ class TestSameTables:
     @pytest.mark.parametrize("name", TABLES)
     def test_of_the_default_pipeline(self, both, spark, name):
         project, on_spark = both
-        on_pandas = project.table(f"{TABLES[name].format('catboost')}.parquet")
+        on_pandas = project.table(f"{TABLES[name]}.parquet")
         assert len(on_pandas)
-        assert_same(on_pandas, spark_table(spark, on_spark, name.format("catboost")))
+        assert_same(on_pandas, spark_table(spark, on_spark, name))
+
+    def test_scores_of_the_claims_that_were_learned_from(self, both, spark):
+        project, on_spark = both
+        assert_same(project.training_scores("catboost"), spark_table(spark, on_spark, "training_scores"))
 
     def test_columns_across_claims_are_among_them_and_vary(self, both):
         project, _ = both
@@ -210,15 +212,38 @@ class TestScoreNew:
         assert_same(before, spark_table(spark, on_spark, "fraud_scores"))
 
 
-class TestModelSelection:
-    def test_the_same_type_for_the_same_reason(self, both):
+class TestPromotion:
+    def test_the_same_champion_for_the_same_reason(self, both, spark):
         project, on_spark = both
         folders = project.data / "08_reporting", on_spark.path / "artifacts" / "reporting"
         for run in both:
-            assert run.run("--pipelines=model_selection", params="model_selection.required_lift=1") == (0, "")
+            params = f"model_selection.required_lift=1,{LABELS}"
+            assert run.run("--pipelines=model_selection,promotion", params=params) == (0, "")
         one, other = (json.loads((folder / "selected_model.json").read_text()) for folder in folders)
         assert one["model_type"] == other["model_type"] == "catboost"
         assert one["lift"] == pytest.approx(other["lift"], rel=1e-9)
+        one, other = (json.loads((folder / "promotion_report.json").read_text()) for folder in folders)
+        assert one["challenger"]["labelled"]["auroc"] == pytest.approx(other["challenger"]["labelled"]["auroc"])
+        assert one["challenger"]["model_version"] == other["challenger"]["model_version"]
+        assert spark_table(spark, on_spark, "promotion_changes").empty
+
+    def test_another_trained_model_has_its_training_scores_beside_those_of_the_first(self, both, spark):
+        project, on_spark = both
+        before = len(spark_table(spark, on_spark, "training_scores"))
+        for run in both:
+            assert run.run("--pipelines=training", params="training.seed=1") == (0, "")
+            assert run.run("--pipelines=scoring", params="scoring.model=champion") == (0, "")
+            assert run.run("--pipelines=scoring", params="scoring.model=2") == (0, "")
+        assert len(spark_table(spark, on_spark, "training_scores")) == 2 * before
+        assert_same(project.table("07_model_output/fraud_scores.parquet"), spark_table(spark, on_spark, "fraud_scores"))
+
+    def test_challenger_against_champion(self, both, spark):
+        project, on_spark = both
+        for run in both:
+            params = "model_selection.required_lift=1,promotion.min_swapped_ratio=0,promotion.min_top_overlap=0"
+            assert run.run("--pipelines=model_selection,promotion", params=params) == (0, "")
+        moved = project.table("07_model_output/promotion_changes.parquet")
+        assert_same(moved, spark_table(spark, on_spark, "promotion_changes"))
 
 
 class TestMistakes:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from kedro.io import DatasetError, Version
 from kedro_datasets.databricks import ManagedTableDataset
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -30,6 +30,18 @@ from claims_fraud.frames.on_spark import quoted
 logger = logging.getLogger(__name__)
 
 SchemaChanges = Literal["refuse", "merge", "replace"]
+# How often a save by key is tried where another process saves to the same table, and what Delta calls that.
+ATTEMPTS = 5
+CONFLICTS = tuple(
+    f"[{condition}"
+    for condition in (
+        "DELTA_CONCURRENT_",
+        "DELTA_METADATA_CHANGED",
+        "DELTA_PROTOCOL_CHANGED",
+        "DELTA_TABLE_ALREADY_EXISTS",
+        "TABLE_OR_VIEW_ALREADY_EXISTS",
+    )
+)
 # Columns are named by users, and may have spaces.
 PROPERTIES = {"delta.columnMapping.mode": "name"}
 
@@ -158,6 +170,17 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         keys = self._table.primary_key if self._table.write_mode != "overwrite" else None
         if keys:
             self._check_unique(frame, keys)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._commit(frame, keys)
+                return
+            except PySparkException as error:
+                # Rows are found by key: what another process commits meanwhile is no reason to lose these.
+                if not keys or attempt == ATTEMPTS or not str(error).startswith(CONFLICTS):
+                    raise
+                logger.info("%s: saved by somebody else meanwhile; trying again", self.name)
+
+    def _commit(self, frame: DataFrame, keys: Sequence[str] | None) -> None:
         if not self._exists():
             self._create(frame)
             return

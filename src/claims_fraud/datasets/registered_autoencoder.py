@@ -63,8 +63,8 @@ class RegisteredAutoencoderDataset(AbstractDataset[str, ClaimsTreeAutoencoder | 
         if self._otherwise is None or not self._otherwise.is_dir():
             nor = f", and there is no model at {self._otherwise} either" if self._otherwise else ""
             raise InputError(
-                f"{self._name} has no version {self._which!r}{nor}. {registry.there(self._name)}. Train and promote one "
-                "(`kedro run`, then `kedro run --pipelines=model_selection,promotion`; same --env), or name another "
+                f"{self._name} has no version {self._which!r}{nor}. {registry.there(self._name)}. Train one (`kedro "
+                "run`) and promote it (`kedro run --pipelines=model_selection,promotion`; same --env), or name another "
                 "with `--params=scoring.model=…`."
             )
         logger.info(

@@ -145,9 +145,7 @@ def rollback(name: str, stamp: str, to: str | None = None) -> tuple[str, str]:
     now = str(champion.version)
     to = to or client.get_model_version(name, now).tags.get(REPLACED)
     if to is None:
-        raise InputError(
-            f"version {now} of {name} is the first {CHAMPION}: it replaced none. {there(name)}; give --to."
-        )
+        raise InputError(f"version {now} of {name} replaced no other {CHAMPION}. {there(name)}; give one with --to.")
     if version_at(name, to) is None:
         raise InputError(f"{name} has no version {to} to roll back to. {there(name)}; give another with --to.")
     if to != now:
