@@ -116,6 +116,7 @@ COMMON = {
     "catalog": "Catalog of the tables.",
     "schema": "Schema of the tables.",
     "artifact_root": "Folder of models and reports, on Databricks a Volume.",
+    "registered_model": "Name of the registered model, without catalog and schema.",
     "experiment_name": "MLflow experiment.",
     "run_name": "Name of the MLflow run.",
     "tracking_uri": "Where MLflow records runs.",

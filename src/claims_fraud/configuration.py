@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from claims_fraud.errors import HIDDEN, without_password
-from claims_fraud.parameters import check_parameters
+from claims_fraud.parameters import Parameters, check_parameters
 
 SECTIONS = ("globals", "parameters", "mlflow", "spark", "catalog")
 COMMAND_LINE, DEFAULT = "command line", "default"
@@ -54,11 +55,22 @@ def told(conf_source: Path, env: str, given: Mapping[str, Any], loader_args: Map
             if section == "globals":
                 found = {name: given.get(name, value) for name, value in found.items()}
             if section == "parameters":
-                found = check_parameters(found, loader["globals"]).model_dump(mode="json")
+                parameters = check_parameters(found, loader["globals"])
+                let_catalog_read(parameters)
+                found = parameters.model_dump(mode="json")
             soft = loader_args["merge_strategy"].get(section) == "soft"
             sources = _sources(folder, (base, env), loader.config_patterns[section], soft)
             yield f"{section}:"
             yield from (_line(path, value, sources, given) for path, value in _leaves(found))
+
+
+def let_catalog_read(parameters: Parameters) -> None:
+    """Have ``${parameter:scoring.model}`` be that parameter, and ``${column:claim_id}`` the column of that role.
+
+    A catalog cannot read parameters by itself, and a table's key is the claim id under whatever name.
+    """
+    OmegaConf.register_new_resolver("parameter", lambda path: attrgetter(path)(parameters), replace=True)
+    OmegaConf.register_new_resolver("column", lambda role: getattr(parameters.columns, role), replace=True)
 
 
 def _line(path: tuple[str, ...], value: Any, sources: Mapping[tuple[str, ...], str], given: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from omegaconf import OmegaConf
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.configuration import let_catalog_read
 from claims_fraud.coordination import Coordinator, EventLog
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
@@ -84,11 +83,7 @@ class ProjectHooks:
         coordination = self.parameters.coordination
         events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
         self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
-        columns = self.parameters.columns
-        # Catalogs cannot read parameters, and a table's key is the claim id under whatever name.
-        OmegaConf.register_new_resolver("column", lambda role: getattr(columns, role), replace=True)
-        # Nor can a catalog read parameters otherwise: `${parameter:scoring.model}`.
-        OmegaConf.register_new_resolver("parameter", lambda path: attrgetter(path)(self.parameters), replace=True)
+        let_catalog_read(self.parameters)
         _start_spark(loader)
         # After what takes less to mend, and since it takes seconds.
         from claims_fraud.tracking.server import checked  # noqa: PLC0415
@@ -145,11 +140,15 @@ class ProjectHooks:
 
     def _register(self, model: ClaimsTreeAutoencoder) -> None:
         """Register the model that was trained, where the run is recorded."""
-        from claims_fraud.tracking import registry, run_log  # noqa: PLC0415 - as above
+        from claims_fraud.tracking import column_models, registry, run_log  # noqa: PLC0415 - as above
 
-        if run_log.active_run_id():
-            tracking, threshold = self.parameters.tracking, self.parameters.scoring.threshold_percentile
-            registry.register(model, tracking.registered_model, threshold)
+        if not run_log.active_run_id():
+            return
+        tracking = self.parameters.tracking
+        registry.register(model, tracking.registered_model, self.parameters.scoring.threshold_percentile)
+        if tracking.column_models != "none":
+            schema, dot, _ = tracking.registered_model.rpartition(".")
+            column_models.log_column_models(model, schema + dot if tracking.column_models == "register" else None)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

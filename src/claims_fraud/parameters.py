@@ -165,6 +165,11 @@ class TrackingParameters(BaseModel):
         pattern=r"^[\w-]+(\.[\w-]+\.[\w-]+)?$",
         description="Name under which trained models are registered; on Databricks with its catalog and schema.",
     )
+    column_models: Literal["none", "log", "register"] = Field(
+        "none",
+        description="Whether each column's model is also logged by itself, as `model_<column>`, and registered, as "
+        "`fraud_detector_<column>`.",
+    )
 
 
 class CoordinationParameters(BaseModel):

@@ -18,7 +18,7 @@ from bundle.resolver import BundleError, arguments, prepared, resolve, resources
 from bundle.schema import unknown_or_wrong
 
 # Subcommands that pass or do not; their exit status 3 is an answer, and asking again is not for the platform to do.
-GATES = {"select"}
+GATES = {"select", "promote"}
 # Resources that are lost for good when they are destroyed.
 HOLD_DATA = ("schemas", "volumes", "registered_models", "experiments")
 # What names a resource comes from that resource: development mode renames it.
@@ -26,6 +26,7 @@ FROM_RESOURCES = {
     "--catalog": "${resources.schemas.claims.catalog_name}",
     "--schema": "${resources.schemas.claims.name}",
     "--artifact-root": "/Volumes/${var.catalog}/${resources.schemas.claims.name}/${resources.volumes.artifacts.name}",
+    "--registered-model": "${resources.registered_models.autoencoder.name}",
     "--experiment-name": "${resources.experiments.runs.name}",
     "--conf-source": "${workspace.file_path}/conf",
 }

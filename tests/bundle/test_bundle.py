@@ -67,9 +67,17 @@ class TestJobs:
             "train_catboost": ["ingest"],
             "train_xgboost": ["ingest"],
             "select": ["train_catboost", "train_xgboost"],
-            "score": ["select"],
+            "promote": ["select"],
+            "score": ["select", "promote"],
             "providers": ["score"],
         }
+
+    def test_a_challenger_that_is_refused_is_heard_of_and_the_champion_scores(self):
+        tasks = resolved("prod")["resources"]["jobs"]["model_training_job"]["tasks"]
+        promote, score = (task for key in ("promote", "score") for task in tasks if task["task_key"] == key)
+        assert promote["email_notifications"] == {"on_failure": ["alerts@example.org"]}
+        # One of select and promote: the model was selected, whether or not it was promoted.
+        assert score["run_if"] == "AT_LEAST_ONE_SUCCESS"
 
     @pytest.mark.parametrize(
         ("job", "task", "own"),
@@ -78,22 +86,19 @@ class TestJobs:
             ("model_training_job", "train_catboost", ["train", "--model-type=catboost"]),
             ("model_training_job", "train_xgboost", ["train", "--model-type=xgboost"]),
             ("model_training_job", "select", ["select"]),
+            ("model_training_job", "promote", ["promote"]),
             (
                 "model_training_job",
                 "score",
-                ["score", "--model-type=selected", "--threshold-percentile=99", "--output-table=fraud_scores"],
+                ["score", "--model=champion", "--threshold-percentile=99", "--output-table=fraud_scores"],
             ),
-            (
-                "model_training_job",
-                "providers",
-                ["providers", "--model-type=selected", "--output-table=fraud_scores"],
-            ),
-            ("scoring_job", "providers", ["providers", "--model-type=selected", "--output-table=fraud_scores"]),
+            ("model_training_job", "providers", ["providers", "--output-table=fraud_scores"]),
+            ("scoring_job", "providers", ["providers", "--output-table=fraud_scores"]),
             (
                 "scoring_job",
                 "score_new",
                 [
-                    *("score", "--model-type=selected", "--threshold-percentile=99", "--output-table=fraud_scores"),
+                    *("score", "--model=champion", "--threshold-percentile=99", "--output-table=fraud_scores"),
                     "--new-claims={{job.parameters.new_claims}}",
                 ],
             ),
@@ -107,6 +112,7 @@ class TestJobs:
             "--catalog=prod_fraud_detection",
             "--schema=claims",
             "--artifact-root=/Volumes/prod_fraud_detection/claims/artifacts",
+            "--registered-model=claims_autoencoder",
             f"--experiment-name=/Users/{PRINCIPAL}/claims_fraud_prod",
             "--run-name={{task.name}}_{{job.run_id}}",
             "--as-of={{job.parameters.as_of}}",
@@ -127,13 +133,14 @@ class TestJobs:
         schedule = resolved(target)["resources"]["jobs"]["scoring_job"]["schedule"]
         assert schedule == {"quartz_cron_expression": "0 30 4 * * ?", "timezone_id": "UTC", "pause_status": status}
 
-    def test_only_the_choice_of_a_model_is_not_tried_again(self):
+    def test_only_the_choices_of_a_model_are_not_tried_again(self):
         tasks = [task for job in resolved("prod")["resources"]["jobs"].values() for task in job["tasks"]]
         assert {task["task_key"]: task["max_retries"] for task in tasks} == {
             "ingest": 1,
             "train_catboost": 1,
             "train_xgboost": 1,
             "select": 0,
+            "promote": 0,
             "score": 1,
             "score_new": 1,
             "providers": 1,

@@ -56,8 +56,8 @@ CHANGES = {
     "unknown key of an experiment": (STORAGE, "permissions:", "permission:", "experiments.runs: permission is unknown"),
     "unknown kind of resource": (
         STORAGE,
-        "  registered_models:",
-        "  models:",
+        "  experiments:",
+        "  models:\n    one:\n      name: one\n\n  experiments:",
         "databricks.yml.resources: models is unknown",
     ),
     "unknown key of databricks.yml": (
@@ -147,11 +147,11 @@ CHANGES = {
         "schemas.claims.grants.2: principal is missing",
     ),
     "missing name of a job": (SCORING, "      name: scoring_job\n", "", "jobs.scoring_job: name is missing"),
-    "missing name of a model": (
+    "missing schema of a model": (
         STORAGE,
-        "${resources.schemas.claims.name}\n      name: claims_auto",
-        "x\n      nam: claims_auto",
-        "registered_models.autoencoder: name is missing",
+        "      schema_name: ${resources.schemas.claims.name}\n      name: claims_auto",
+        "      name: claims_auto",
+        "registered_models.autoencoder: schema_name is missing",
     ),
     # References
     "unknown variable": (
@@ -189,7 +189,7 @@ CHANGES = {
         TRAINING,
         "- task_key: select\n          environment_key",
         "- task_key: choose\n          environment_key",
-        "jobs.model_training_job.score: depends on choose, which is no task",
+        "jobs.model_training_job.promote: depends on choose, which is no task",
     ),
     "tasks in a circle": (
         TRAINING,
@@ -201,8 +201,8 @@ CHANGES = {
     "job that ends too early": (
         TRAINING,
         "timeout_seconds: 21600",
-        "timeout_seconds: 17999",
-        "jobs.model_training_job: timeout_seconds is less than the 18000 that its tasks may take",
+        "timeout_seconds: 19799",
+        "jobs.model_training_job: timeout_seconds is less than the 19800 that its tasks may take",
     ),
     "two runs at once": (
         SCORING,

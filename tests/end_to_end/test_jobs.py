@@ -61,6 +61,10 @@ class Workspace:
         return f"{schema['catalog_name']}.{schema['name']}"
 
     @property
+    def registered_model(self) -> str:
+        return f"{self.schema}.{self.config['resources']['registered_models']['autoencoder']['name']}"
+
+    @property
     def artifacts(self) -> Path:
         """The folder in the place of the Volume."""
         return (
@@ -74,14 +78,17 @@ class Workspace:
         return self.config["resources"]["jobs"][name]
 
     def task(self, job: str, key: str, *more: str) -> subprocess.CompletedProcess[str]:
-        """Run a task with the bundle's arguments; what is here for a workspace is put in their place."""
+        """Run a task with the bundle's arguments."""
+        return self.call(self.arguments(job, key), *more)
+
+    def arguments(self, job: str, key: str) -> list[str]:
+        """Return the bundle's arguments of a task; what is here for a workspace is put in their place."""
         (task,) = [task for task in self.job(job)["tasks"] if task["task_key"] == key]
         files = self.config["workspace"]["file_path"]
-        given = [
+        return [
             argument.replace(files, str(self.root / "files")).replace("=/Volumes", f"={self.root}/Volumes")
             for argument in arguments(self.job(job), task, run_id="101", started="2026-06-30")
         ]
-        return self.call(given, *more)
 
     def call(self, given: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
         here = [f"--tracking-uri=sqlite:///{self.root}/runs.db", *(f"--param={setting}" for setting in SMALL)]
@@ -158,7 +165,7 @@ class TestBuild:
 
 class TestTraining:
     def test_every_task_returns_as_the_platform_wants_it(self, trained):
-        assert list(trained) == ["ingest", "train_catboost", "train_xgboost", "select", "score", "providers"]
+        assert list(trained) == ["ingest", "train_catboost", "train_xgboost", "select", "promote", "score", "providers"]
         assert all(said.stdout.splitlines()[-1] == "returned" for said in trained.values())
         assert not [key for key, said in trained.items() if "Traceback" in said.stderr or "SystemExit" in said.stderr]
 
@@ -170,7 +177,7 @@ class TestTraining:
 
     def test_tables_models_and_the_choice_are_there(self, workspace, trained):
         told = workspace.look(
-            "tables = 'features', 'rejected_claims', 'fraud_scores', 'training_scores_catboost', 'provider_scores'\n"
+            "tables = 'features', 'rejected_claims', 'fraud_scores', 'training_scores', 'provider_scores'\n"
             "for name in tables:\n"
             f"    t = '{workspace.schema}.' + name\n"
             "    print(name, spark.table(t).count() if spark.catalog.tableExists(t) else 'missing')\n"
@@ -180,7 +187,7 @@ class TestTraining:
         lines = dict(line.split() for line in told.splitlines()[:-1])
         assert lines["features"] == lines["fraud_scores"] == "1000"
         assert lines["rejected_claims"] == "0"
-        assert int(lines["training_scores_catboost"]) > 500
+        assert int(lines["training_scores"]) > 2 * 500
         assert int(lines["provider_scores"]) == 102
         assert told.splitlines()[-1] == selected["model_type"]
         assert set(selected["average_precision"]) == {"catboost", "xgboost"}
@@ -195,7 +202,17 @@ class TestTraining:
         name = workspace.config["resources"]["experiments"]["runs"]["name"]
         experiment = client.get_experiment_by_name(name)
         runs = {run.info.run_name: run.info.status for run in client.search_runs([experiment.experiment_id])}
-        assert {"ingest_101", "train_catboost_101", "select_101", "score_101", "providers_101"} <= runs.keys()
+        selected = json.loads((workspace.artifacts / "reporting" / "selected_model.json").read_text())
+        champion = client.get_model_version_by_alias(workspace.registered_model, "champion")
+        assert champion.tags["model_version"] == selected["model_version"]
+        assert {
+            "ingest_101",
+            "train_catboost_101",
+            "select_101",
+            "promote_101",
+            "score_101",
+            "providers_101",
+        } <= runs.keys()
         assert set(runs.values()) == {"FINISHED"}
 
 
@@ -232,3 +249,21 @@ class TestFailure:
         said = workspace.call(["train", "--model-type=forest"])
         assert said.returncode == 2
         assert "'forest' is not one of 'catboost', 'xgboost'" in said.stderr
+
+
+class TestRollback:
+    def test_a_refused_challenger_changes_nothing_and_the_champion_is_rolled_back(self, workspace, trained):
+        for task in ("train_catboost", "train_xgboost"):
+            assert workspace.task("model_training_job", task, "--param=training.seed=1").returncode == 0
+        assert workspace.task("model_training_job", "select").returncode == 0
+        said = workspace.task("model_training_job", "promote", "--param=promotion.min_rank_correlation=1")
+        assert said.returncode == 3
+        assert "the rank correlation with the champion is 0." in said.stderr.splitlines()[-1]
+        lenient = [f"--param=promotion.min_{rule}=0" for rule in ("swapped_ratio", "top_overlap")]
+        assert workspace.task("model_training_job", "promote", *lenient).returncode == 0
+        # As somebody would by hand, with what the task has.
+        _, *options = workspace.arguments("model_training_job", "promote")
+        said = workspace.call(["rollback", *options])
+        assert said.returncode == 0, said.stderr[-3_000:]
+        assert f"{workspace.registered_model}: the champion is version " in said.stdout
+        assert workspace.task("model_training_job", "score").returncode == 0

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.tracking import run_log
+from claims_fraud.tracking import flavor, run_log
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +100,5 @@ def test_a_fit_outside_a_pipeline_is_a_run_of_its_own():
     assert (run.data.params["n_samples"], run.data.params["n_features"]) == ("100", "2")
     assert run.data.metrics["mean_fraud_score"] == pytest.approx(fraud_scores.mean())
     assert set(run.data.metrics) == {"mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
+    (logged,) = mlflow.search_logged_models(filter_string=f"source_run_id='{run.info.run_id}'", output_format="list")
+    assert flavor.load_model(logged.model_uri).model_version_ == model.model_version_ == run.data.tags["model_version"]

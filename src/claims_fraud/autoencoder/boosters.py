@@ -52,6 +52,10 @@ class Booster(Protocol):
 
     suffix: ClassVar[str]
 
+    @property
+    def model(self) -> Any:
+        """The library's own model."""
+
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
 

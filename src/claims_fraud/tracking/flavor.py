@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def save_model(
             mlflow_model=mlflow_model,
             signature=signature_of(model, threshold_percentile),
             input_example=input_example(model),
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            pip_requirements=pinned(REQUIREMENTS),
         )
 
 
@@ -143,6 +144,11 @@ def load_model(uri: str) -> ClaimsTreeAutoencoder:
             f"model {uri} has the flavours {', '.join(flavors)} and not {FLAVOR_NAME}: it is no ClaimsTreeAutoencoder."
         )
     return ClaimsTreeAutoencoder.load(folder / flavors[FLAVOR_NAME]["data"])
+
+
+def pinned(names: Iterable[str]) -> list[str]:
+    """Return the requirements of packages in the versions that are installed."""
+    return [f"{name}=={version(name)}" for name in names]
 
 
 def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> ModelSignature:

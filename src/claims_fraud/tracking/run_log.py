@@ -20,6 +20,7 @@ from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH
 from claims_fraud import __version__
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
+from claims_fraud.tracking.flavor import log_model
 
 
 def log_parameters(parameters: Mapping[str, Any]) -> None:
@@ -94,11 +95,13 @@ def close_runs(but: str | None) -> None:
 
 
 def log_fit(model: ClaimsTreeAutoencoder, fraud_scores: npt.NDArray[np.floating[Any]], run_name: str | None) -> None:
-    """Log a model fitted outside a pipeline: its parameters and the summary of its scores, in a run of its own."""
+    """Log a model fitted outside a pipeline, its parameters and the summary of its scores, in a run of its own."""
     with mlflow.start_run(run_name=run_name, nested=mlflow.active_run() is not None):
         log_parameters(model.get_params())
         log_sizes(model.model_type, len(fraud_scores), len(model.features_))
         log_metrics(score_summary(fraud_scores), "training_metrics")
+        log_model_version(model.model_version_)
+        log_model(model)
 
 
 def flattened(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
