@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import pandas as pd
 import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
@@ -20,10 +21,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from claims_fraud.claims import Columns
+from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.cli import jobs
+from claims_fraud.comparison import changes_schema
 from claims_fraud.parameters import Parameters, SelectionParameters
 from claims_fraud.pipeline_registry import register_pipelines
-from claims_fraud.pipelines.model_selection.nodes import select_model_type
+from claims_fraud.pipelines.model_selection.nodes import select_model
 from claims_fraud.schemas import FraudScores, ProviderScores
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY, Project
@@ -40,13 +43,14 @@ RUN_SETTINGS = {
     "tracking_uri": "Where MLflow records runs; `${project_root:}` is the project's folder.",
     "data_root": "Folder of everything the pipelines write.",
     "experiment_name": "MLflow experiment that runs are recorded in.",
+    "registered_model": "Name under which trained models are registered; on Databricks in the schema of the tables.",
     "run_name": "Name of the MLflow run; by default that of the pipeline.",
     "raw_claims": "Claims to ingest: a parquet or CSV file, or a folder of them.",
     "claim_labels": "Known outcomes, read only with `training.evaluate_labels`.",
     "new_claims": "Claims to score with the stored model.",
 }
 # Subcommands that run pipelines, or look at what they wrote, in an environment.
-JOBS = ("ingest", "train", "select", "score", "providers", "tables")
+JOBS = ("ingest", "train", "select", "promote", "rollback", "score", "providers", "tables")
 DATABRICKS_SETTINGS = {
     "catalog": "First part of the tables' names.",
     "schema": "Second part of the tables' names.",
@@ -209,7 +213,8 @@ class TestOutputsAreListed:
     outputs_page = (REPOSITORY / "docs" / "reference" / "outputs.md").read_text(encoding="utf-8")
     loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="local", **CONFIG_LOADER_ARGS)
     catalog = loader["catalog"]
-    kept = (name for name, entry in catalog.items() if entry["type"] != "MemoryDataset")
+    # An alias of a registered model is no file.
+    kept = (name for name, entry in catalog.items() if "filepath" in entry)
     outputs = sorted({name for pipeline in PIPELINES.values() for name in pipeline.all_outputs()} & set(kept))
 
     @pytest.mark.parametrize("name", outputs)
@@ -232,18 +237,27 @@ class TestOutputsAreListed:
 
     def test_every_key_of_selected_model(self) -> None:
         swapped = {"average_precision": 0.5, "base_rate": 0.05}
-        selected = select_model_type({"swapped": swapped}, None, SelectionParameters())
-        assert table_rows(section(self.outputs_page, "selected_model"), r"`(\w+)`") == list(selected)
+        claims = pd.DataFrame({"claim_id": ["a"]})
+        metrics = {"swapped": swapped, "model_version": "v", "learned_from": fingerprint(claims["claim_id"])}
+        _, selected = select_model(metrics, None, claims, Columns(), SelectionParameters())
+        rows = table_rows(section(self.outputs_page, "selected_model"), r"((?:`\w+`(?:, )?)+)")
+        assert re.findall(r"\w+", " ".join(rows)) == list(selected)
+
+    def test_every_column_of_promotion_changes(self) -> None:
+        rows = table_rows(section(self.outputs_page, "promotion_changes"), r"((?:`\w+`(?:, )?)+)")
+        claims = [Columns().claim_id, Columns().provider_id]
+        assert [*claims, *re.findall(r"\w+", " ".join(rows))] == changes_schema(Columns()).names
 
     def test_every_table_of_the_databricks_environment(self) -> None:
         loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="databricks", **CONFIG_LOADER_ARGS)
         entries = [entry for name, entry in loader["catalog"].items() if "table" in entry and not name.startswith("_")]
-        text = section(self.outputs_page, "Tables of the databricks environment").replace("<model_type>", "catboost")
-        rows = table_rows(text, r"((?:`\w+`(?:, )?)+) \| (whole|by claim id)")
+        text = section(self.outputs_page, "Tables of the databricks environment")
+        rows = table_rows(text, r"((?:`\w+`(?:, )?)+) \| (whole|by claim id|by model and claim)")
         described = {name: written for names, written in rows for name in re.findall(r"\w+", names)}
         assert set(described) == {entry["table"] for entry in entries}
-        merged = {entry["table"] for entry in entries if entry.get("write_mode") == "upsert"}
-        assert {name for name, written in described.items() if written == "by claim id"} == merged
+        for how, mode in (("by claim id", "upsert"), ("by model and claim", "append")):
+            entered = {entry["table"] for entry in entries if entry.get("write_mode") == mode}
+            assert {name for name, written in described.items() if written == how} == entered
 
 
 class TestParameters:
@@ -260,6 +274,7 @@ class TestParameters:
             "as_of": given["as_of"],
             "scoring": {"scored_at": given["scoring"]["scored_at"]},
             "coordination": {"event_folder": given["coordination"]["event_folder"]},
+            "tracking": {"registered_model": given["tracking"]["registered_model"]},
         }
         groups: dict[str, Any] = {prefix: {} for prefix, _ in parameter_groups() if prefix}
         assert Parameters.model_validate(given) == Parameters.model_validate({**groups, **silent})

@@ -149,7 +149,7 @@ def check_has_outcomes(found: Iterable[str], columns: Columns) -> str:
     if lacking:
         raise InputError(
             f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
-            "first (`kedro run --pipelines=data_ingestion,training,scoring`)."
+            "first (`kedro run`)."
         )
     return columns.label
 
