@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+# Before MLflow is imported, which sets up its logging unless the settings tell it not to.
+import claims_fraud.settings  # noqa: F401
 from support import Project, make_project, working_in
 
 
