@@ -82,7 +82,7 @@ class TestPrediction:
         assert list(found) == RESULTS
         assert np.array_equal(found["fraud_score"], judgement.scores)
         assert np.array_equal(found["fraud_percentile"], model.percentile(judgement.scores))
-        assert found[RESULTS[3:]].equals(model.reasons(claims, judgement))
+        assert found[RESULTS[3:]].equals(model.reasons(claims, judgement).fillna(""))
         assert found["flagged"].equals(found["fraud_percentile"] > 99)
 
     def test_keeps_the_labels_of_rows(self, loaded, claims):

@@ -67,7 +67,7 @@ class ClaimsScorer:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return score, percentile, flag and reasons of each row.
+        """Return score, percentile, flag and reasons of each row, an empty text where there is no further reason.
 
         Parameters
         ----------
@@ -89,7 +89,8 @@ class ClaimsScorer:
         percentile = self._model.percentile(judgement.scores)
         scores = {"fraud_score": judgement.scores, "fraud_percentile": percentile}
         flagged = percentile > (params or {})[PERCENTILE]
-        return reasons.assign(**scores, flagged=flagged)[list(RESULTS)]
+        # A Spark UDF would make the word None of a reason that is null.
+        return reasons.fillna("").assign(**scores, flagged=flagged)[list(RESULTS)]
 
 
 def save_model(
@@ -165,7 +166,7 @@ def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> M
     takes but one type a column. What is no number where one has to be is refused by the model.
     """
     inputs = [ColSpec(AnyType(), name) for name in model.features_]  # type: ignore[no-untyped-call]
-    outputs = [ColSpec(kind, name, required=not name.startswith("reason")) for name, kind in RESULTS.items()]
+    outputs = [ColSpec(kind, name) for name, kind in RESULTS.items()]
     params = [ParamSpec(PERCENTILE, DataType.double, float(threshold_percentile))]
     return ModelSignature(Schema([*inputs]), Schema([*outputs]), ParamSchema(params))
 
