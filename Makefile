@@ -36,7 +36,7 @@ test: .venv/dev ## Set up and run the tests
 	@# The examples of the libraries, apart: with Kedro imported its log would be taken for what an example prints.
 	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims
 
-test-bundle: .venv/dev ## Build the wheel and the configuration, install both in a clean environment, and run them there
+test-bundle: .venv/dev ## Build the wheel and the configuration, run them in a clean environment, and serve a model in another
 	@$(BIN)/python -m pytest tests/end_to_end -m bundle
 
 check: lint lock-check ## Run what CI runs beside the tests

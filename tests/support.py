@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from kedro.framework.startup import bootstrap_project
 
@@ -50,6 +51,14 @@ class Project:
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.data / path)
+
+
+def visits_and_surgeries() -> pd.DataFrame:
+    """Return claims whose amount follows from the code, and whose age follows from nothing."""
+    rng = np.random.default_rng(0)
+    code = rng.choice(["visit", "surgery"], 600)
+    amount = np.where(code == "visit", 100, 9000) * rng.lognormal(0, 0.1, 600)
+    return pd.DataFrame({"code": code, "amount": amount, "age": rng.integers(20, 80, 600)})
 
 
 def named_by_a_run(name: str) -> bool:

@@ -14,11 +14,15 @@ from support import REPOSITORY
 OF_THIS_ENVIRONMENT = ("PYTHON", "VIRTUAL_ENV", "KEDRO", "MLFLOW", "MAKE")
 
 
+def variables(programs: Path | None = None) -> dict[str, str]:
+    """Return environment variables with nothing of this environment, in which the programs of a folder come first."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_ENVIRONMENT)}
+    return others if programs is None else {**others, "PATH": f"{programs}{os.pathsep}{others['PATH']}"}
+
+
 def call(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
-    # Nothing of this environment reaches the clean one.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_ENVIRONMENT)}
     return subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True, timeout=1_800, check=False
+        list(map(str, command)), cwd=folder, env=variables(), capture_output=True, text=True, timeout=1_800, check=False
     )
 
 
@@ -38,10 +42,8 @@ def python_3_12() -> Path | None:
 
 def environment(folder: Path, base: Path, lock_name: str, wheel: Path) -> Path:
     """Make an environment with the dependencies of a lock and the wheel; return its Python."""
-    python = folder / "environment" / "bin" / "python"
+    python, uv = empty_environment(folder, base), find_uv()
     lock = REPOSITORY / "requirements" / f"{lock_name}.lock"
-    uv = find_uv()
-    done([base, "-m", "venv", *(["--without-pip"] if uv else []), folder / "environment"], folder)
     if uv:
         done([uv, "pip", "sync", "--python", python, "--require-hashes", lock], folder)
         done([uv, "pip", "install", "--python", python, "--no-deps", wheel], folder)
@@ -52,6 +54,20 @@ def environment(folder: Path, base: Path, lock_name: str, wheel: Path) -> Path:
         )
         done([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], folder)
     return python
+
+
+def environment_of(folder: Path, base: Path, requirements: Path) -> Path:
+    """Make an environment with the requirements of a file and what they need; return its Python."""
+    python, uv = empty_environment(folder, base), find_uv()
+    install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install", "--quiet"]
+    done([*install, "--requirement", requirements], folder)
+    return python
+
+
+def empty_environment(folder: Path, base: Path) -> Path:
+    """Make an environment without packages, but for pip where there is no uv; return its Python."""
+    done([base, "-m", "venv", *(["--without-pip"] if find_uv() else []), folder / "environment"], folder)
+    return folder / "environment" / "bin" / "python"
 
 
 def find_uv() -> str | None:

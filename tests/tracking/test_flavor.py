@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -13,16 +12,17 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-import claims_fraud
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.errors import InputError
 from claims_fraud.tracking import flavor
+from support import visits_and_surgeries
 
 RESULTS = ["fraud_score", "fraud_percentile", "flagged", "reason_1", "reason_2", "reason_3"]
 
 # Refuses to unpickle anything, and sees the project nowhere but in the model.
 WITHOUT_PROJECT = """
 import json, pickle, sys
+from pathlib import Path
 
 def refuse(*arguments, **options):
     raise RuntimeError("something was unpickled")
@@ -31,8 +31,8 @@ def watch(event, arguments):
     if event == "pickle.find_class":
         refuse()
 
-source, uri, rows = sys.argv[1:]
-sys.path = [folder for folder in sys.path if folder != source]
+uri, rows = sys.argv[1:]
+sys.path = [folder for folder in sys.path if not Path(folder, "claims_fraud").is_dir()]
 import mlflow, pandas
 assert "claims_fraud" not in sys.modules
 pickle.load = pickle.loads = pickle.Unpickler = refuse
@@ -42,13 +42,19 @@ assert sys.modules["claims_fraud"].__file__.startswith(uri)
 print("found", json.dumps(found.to_dict("list")))
 """
 
+# Loads a model before the project, of which it brings a part.
+BEFORE_PROJECT = """
+import sys
+import mlflow
+
+mlflow.pyfunc.load_model(sys.argv[1])
+from claims_fraud import frames
+"""
+
 
 @pytest.fixture(scope="module")
 def claims():
-    rng = np.random.default_rng(0)
-    code = rng.choice(["visit", "surgery"], 600)
-    amount = np.where(code == "visit", 100, 9000) * rng.lognormal(0, 0.1, 600)
-    return pd.DataFrame({"code": code, "amount": amount, "age": rng.integers(20, 80, 600)})
+    return visits_and_surgeries()
 
 
 @pytest.fixture(scope="module", params=["catboost", "xgboost"])
@@ -76,7 +82,7 @@ class TestPrediction:
         assert list(found) == RESULTS
         assert np.array_equal(found["fraud_score"], judgement.scores)
         assert np.array_equal(found["fraud_percentile"], model.percentile(judgement.scores))
-        assert found[RESULTS[3:]].equals(model.reasons(claims, judgement))
+        assert found[RESULTS[3:]].equals(model.reasons(claims, judgement).fillna(""))
         assert found["flagged"].equals(found["fraud_percentile"] > 99)
 
     def test_keeps_the_labels_of_rows(self, loaded, claims):
@@ -136,17 +142,24 @@ class TestArtefact:
     def test_scores_without_the_project_and_without_unpickling(self, saved, claims, loaded, tmp_path):
         rows = claims.head(4)
         (tmp_path / "rows.json").write_text(json.dumps(rows.to_dict("records")), encoding="utf-8")
-        source = str(Path(claims_fraud.__file__).parents[1])
-        done = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-c", WITHOUT_PROJECT, source, str(saved), tmp_path / "rows.json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-        )
+        done = run(tmp_path, WITHOUT_PROJECT, saved, tmp_path / "rows.json")
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout.rpartition("found ")[2])
         assert found["fraud_score"] == loaded.predict(rows)["fraud_score"].tolist()
+
+    def test_leaves_an_installed_project_as_it_is(self, saved, tmp_path):
+        done = run(tmp_path, BEFORE_PROJECT, saved)
+        assert done.returncode == 0, done.stderr
+
+
+def run(folder, code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
 
 
 def test_logged_and_registered_it_is_loaded_by_its_alias(model, claims, tmp_path):

@@ -1,6 +1,7 @@
 """The autoencoder as an MLflow model in a flavour of its own: its artefact, which no unpickling loads, and its code.
 
-A logged model serves where the project is not installed: it brings the modules that it needs. Not for the registry.
+A logged model serves where the project is not installed: it brings the modules that it needs. Where the project is
+installed, the model uses that. Not for the registry.
 """
 
 from __future__ import annotations
@@ -29,8 +30,20 @@ from claims_fraud.errors import InputError
 FLAVOR_NAME = "claims_fraud"
 # Where the artefact is in an MLflow model: below a folder whose name MLflow gives.
 ARTEFACT, DATA = "model", "data/model"
-# Of the package, what a model needs to score: copied beside it.
+# Of the package, what a model needs to score where it is not installed: copied beside it.
 CODE = ("__init__.py", "errors.py", "autoencoder", "tracking/__init__.py", "tracking/flavor.py")
+# What MLflow loads a model by. A name of its own, since MLflow puts a model's code before what is installed: those few
+# modules would stand in the place of an installed package, in Spark's workers for all that they run afterwards.
+LOADER = "claims_fraud_model"
+LOADER_CODE = """\
+import sys
+from pathlib import Path
+
+# Last on the path: an installed package comes before the modules that are here.
+sys.path.append(str(Path(__file__).parent))
+
+from claims_fraud.tracking.flavor import _load_pyfunc
+"""
 REQUIREMENTS = ("mlflow", "catboost", "xgboost", "numpy", "pandas", "scikit-learn", "scipy")
 REASONS = 3
 PERCENTILE = "threshold_percentile"
@@ -55,7 +68,7 @@ class ClaimsScorer:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return score, percentile, flag and reasons of each row.
+        """Return score, percentile, flag and reasons of each row, an empty text where there is no further reason.
 
         Parameters
         ----------
@@ -77,7 +90,8 @@ class ClaimsScorer:
         percentile = self._model.percentile(judgement.scores)
         scores = {"fraud_score": judgement.scores, "fraud_percentile": percentile}
         flagged = percentile > (params or {})[PERCENTILE]
-        return reasons.assign(**scores, flagged=flagged)[list(RESULTS)]
+        # A Spark UDF would make the word None of a reason that is null.
+        return reasons.fillna("").assign(**scores, flagged=flagged)[list(RESULTS)]
 
 
 def save_model(
@@ -106,7 +120,7 @@ def save_model(
         model.save(Path(scratch) / ARTEFACT)
         mlflow.pyfunc.save_model(
             path=str(path),
-            loader_module=__name__,
+            loader_module=LOADER,
             data_path=str(Path(scratch) / ARTEFACT),
             code_paths=[str(_code(Path(scratch)))],
             mlflow_model=mlflow_model,
@@ -158,7 +172,7 @@ def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> M
     takes but one type a column. What is no number where one has to be is refused by the model.
     """
     inputs = [ColSpec(AnyType(), name) for name in model.features_]  # type: ignore[no-untyped-call]
-    outputs = [ColSpec(kind, name, required=not name.startswith("reason")) for name, kind in RESULTS.items()]
+    outputs = [ColSpec(kind, name) for name, kind in RESULTS.items()]
     params = [ParamSpec(PERCENTILE, DataType.double, float(threshold_percentile))]
     return ModelSignature(Schema([*inputs]), Schema([*outputs]), ParamSchema(params))
 
@@ -183,13 +197,14 @@ def _most_frequent(encoder: CategoryEncoder) -> str | None:
 
 
 def _code(folder: Path) -> Path:
-    """Copy the modules of `CODE` into the folder, as a package; return it."""
-    package, copy = Path(claims_fraud.__file__).parent, folder / claims_fraud.__name__
+    """Write the package `LOADER` into the folder, with the modules of `CODE` in it; return it."""
+    package, loader = Path(claims_fraud.__file__).parent, folder / LOADER
     for name in CODE:
-        target = copy / name
+        target = loader / claims_fraud.__name__ / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (package / name).is_dir():
             shutil.copytree(package / name, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(package / name, target)
-    return copy
+    (loader / "__init__.py").write_text(LOADER_CODE, encoding="utf-8")
+    return loader
