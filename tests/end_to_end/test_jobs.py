@@ -254,7 +254,7 @@ class TestFailure:
 class TestRollback:
     def test_a_refused_challenger_changes_nothing_and_the_champion_is_rolled_back(self, workspace, trained):
         for task in ("train_catboost", "train_xgboost"):
-            assert workspace.task("model_training_job", task, "--param=training.seed=1").returncode == 0
+            assert workspace.task("model_training_job", task, "--param=training.n_estimators=4").returncode == 0
         assert workspace.task("model_training_job", "select").returncode == 0
         said = workspace.task("model_training_job", "promote", "--param=promotion.min_rank_correlation=1")
         assert said.returncode == 3

@@ -15,7 +15,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.tracking.flavor import pinned
+from claims_fraud.tracking.flavor import environment_of
 
 REQUIREMENTS = ("mlflow", "numpy")
 
@@ -53,7 +53,7 @@ def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[
                 name=f"model_{name}",
                 signature=signature,
                 # Else it starts a process to find out.
-                pip_requirements=pinned((*REQUIREMENTS, model.model_type)),
+                conda_env=environment_of((*REQUIREMENTS, model.model_type)),
                 registered_model_name=None if schema is None else f"{schema}fraud_detector_{name}",
             )
         logged.append(column)

@@ -6,6 +6,7 @@ installed, the model uses that. Not for the registry.
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
 import tempfile
@@ -126,7 +127,7 @@ def save_model(
             mlflow_model=mlflow_model,
             signature=signature_of(model, threshold_percentile),
             input_example=input_example(model),
-            pip_requirements=pinned(REQUIREMENTS),
+            conda_env=environment_of(REQUIREMENTS),
         )
 
 
@@ -160,9 +161,17 @@ def load_model(uri: str) -> ClaimsTreeAutoencoder:
     return ClaimsTreeAutoencoder.load(folder / flavors[FLAVOR_NAME]["data"])
 
 
-def pinned(names: Iterable[str]) -> list[str]:
-    """Return the requirements of packages in the versions that are installed."""
-    return [f"{name}=={version(name)}" for name in names]
+def environment_of(packages: Iterable[str]) -> dict[str, Any]:
+    """Return an environment, as MLflow describes one, with packages in the versions that are installed.
+
+    Of requirements alone MLflow makes the same, and warns where there is no pip, as in an environment that uv made.
+    """
+    requirements = [f"{name}=={version(name)}" for name in packages]
+    return {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={platform.python_version()}", "pip", {"pip": requirements}],
+    }
 
 
 def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> ModelSignature:
