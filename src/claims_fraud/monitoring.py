@@ -26,9 +26,11 @@ SCORE, FLAGGED, VERSION = "fraud_score", "flagged", "model_version"
 ALARMS = (DRIFTING, DRIFTED)
 PERIODS: dict[Period, str] = {"month": "%Y-%m", "week": "%G-W%V", "none": "all"}
 IDS = 2**64
+IN_ORDER = ["last_claim", "batch_number"]
 
 BATCH = (
     ("batch_id", pa.string(), "Hash of the batch's claims as counted, and of the model's version"),
+    ("batch_number", pa.int64(), "In which order batches were monitored first; orders those with the same last claim"),
     ("model_version", pa.string(), "Hash of the model's content; its profile is what is compared with"),
     ("period_length", pa.string(), "month, week or none"),
     ("period", pa.string(), "The month or week of the claims, or all"),
@@ -121,8 +123,10 @@ def drift_history(
     """
     monitor = PSIMonitor(profile, settings.limits, small_cell)
     tables: list[pd.DataFrame] = []
+    numbers = {} if earlier is None else dict(zip(earlier["batch_id"], earlier["batch_number"], strict=True))
     for period, rows in sorted(counted.items(), key=lambda one: (one[1]["last"], one[0])):
         batch = _batch(period, rows, profile, settings.period)
+        batch["batch_number"] = numbers.setdefault(batch["batch_id"], max(numbers.values(), default=0) + 1)
         before = _counts_before(batch, [*([] if earlier is None else [earlier]), *tables])
         tables.append(_table(batch, rows, monitor, before))
     history: pd.DataFrame = pd.concat(tables, ignore_index=True)[history_schema().names]
@@ -143,7 +147,7 @@ def monitoring_verdict(
     settings : MonitoringParameters
         How many of how many batches have to agree.
     """
-    ordered = history.sort_values(["last_claim", "batch_id"], kind="stable")
+    ordered = history.sort_values(IN_ORDER, kind="stable")
     latest = ordered[ordered["batch_id"] == ordered["batch_id"].iloc[-1]]
     told = _last_verdicts(history, earlier, latest.iloc[0], settings.of_last)
     agreed = {name: confirmed(verdicts, settings.agreeing) for name, verdicts in told.items()}
@@ -253,7 +257,8 @@ def _counts_before(batch: dict[str, Any], tables: Iterable[pd.DataFrame]) -> dic
     known = pd.concat(parts) if parts else pd.DataFrame()
     if known.empty:
         return {}
-    known = known[known["last_claim"] < batch["last_claim"]].sort_values(["last_claim", "batch_id"], kind="stable")
+    known = _up_to(known, batch)
+    known = known[known["batch_id"] != batch["batch_id"]]
     last = known[known["batch_id"] == known["batch_id"].iloc[-1]] if len(known) else known
     there = last[last["counts"].notna()]
     return {name: np.asarray(json.loads(text)) for name, text in zip(there["feature"], there["counts"], strict=True)}
@@ -265,9 +270,18 @@ def _last_verdicts(
     """Return by feature its verdicts in the last batches that could tell, up to the latest."""
     parts = [_comparable(part, latest) for part in (earlier, history) if part is not None]
     known = pd.concat(parts).drop_duplicates("entry_id", keep="last")
-    known = known[(known["last_claim"] <= latest["last_claim"]) & (known["verdict"] != INSUFFICIENT)]
-    known = known.sort_values(["last_claim", "batch_id"], kind="stable")
+    known = _up_to(known[known["verdict"] != INSUFFICIENT], latest)
     return {str(name): list(rows["verdict"].tail(of_last)) for name, rows in known.groupby("feature")}
+
+
+def _up_to(history: pd.DataFrame, batch: Mapping[str, Any] | pd.Series) -> pd.DataFrame:
+    """Return the rows of batches up to this one, in order."""
+    same_day = history["last_claim"] == batch["last_claim"]
+    before = (history["last_claim"] < batch["last_claim"]) | (
+        same_day & (history["batch_number"] <= batch["batch_number"])
+    )
+    ordered: pd.DataFrame = history[before].sort_values(IN_ORDER, kind="stable")
+    return ordered
 
 
 def _comparable(history: pd.DataFrame, batch: Mapping[str, Any] | pd.Series) -> pd.DataFrame:

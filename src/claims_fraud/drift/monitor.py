@@ -24,6 +24,8 @@ FIELDS = (
     "feature", "kind", "n_reference", "n", "psi", "by_chance", "bound", "p_adjusted", "rule_verdict", "verdict",
     "missing_reference", "missing", "unseen_reference", "unseen", "moved", "note",
 )  # fmt: skip
+COUNTS = ("n_reference", "n")
+WORDS = ("feature", "kind", "rule_verdict", "verdict", "moved", "note")
 MOST_MOVED = 3
 # In place of a share of few rows.
 FEW = "few"
@@ -77,11 +79,9 @@ class PSIMonitor:
         new = sorted(set(current["columns"]) - {*self.profile.columns, *self.profile.bins})
         table = self.compare_with(_reference(self.profile), counts)
         notes = {name: _changed(self._column(name), current["stored_as"][name]) for name in counts}
-        table["note"] = table["feature"].map(notes)
+        rows: list[dict[str, Any]] = [{**row, "note": notes[str(row["feature"])]} for _, row in table.iterrows()]
         absent = [_absent(name, GONE, DRIFTED) for name in gone] + [_absent(name, NEW, INSUFFICIENT) for name in new]
-        if not absent:
-            return table
-        return pd.DataFrame([*table.to_dict("records"), *absent], columns=list(FIELDS)).astype(_types(table))
+        return _table([*rows, *absent])
 
     def compare_with(self, reference: Mapping[str, Ints], current: Mapping[str, Ints]) -> pd.DataFrame:
         """Return the same of counts of any two batches by the bins of the profile, of the columns that both have."""
@@ -97,8 +97,7 @@ class PSIMonitor:
             self._row(name, pair, adjusted.get(name, np.nan), level) | _shares(reference[name], current[name])
             for name, pair in pairs.items()
         ]
-        table = pd.DataFrame(rows, columns=list(FIELDS))
-        return table.sort_values(["kind", "psi"], ascending=[True, False], ignore_index=True, kind="stable")
+        return _table(rows).sort_values(["kind", "psi"], ascending=[True, False], ignore_index=True, kind="stable")
 
     def contributions(self, feature: str, current: Counts) -> pd.DataFrame:
         """Return the bins of a feature, shape (bins, 4): ``bin``, rows ``reference``, ``current``, ``contribution``."""
@@ -145,6 +144,12 @@ class PSIMonitor:
         return [FEW if 0 < count < self.small_cell else f"{count / rows.sum():.1%}" for count in rows]
 
 
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the rows with the types that they have whatever is in them."""
+    types = {name: "int64" if name in COUNTS else "object" if name in WORDS else "float64" for name in FIELDS}
+    return pd.DataFrame(rows, columns=list(FIELDS)).astype(types)
+
+
 def _reference(profile: ReferenceProfile) -> dict[str, Ints]:
     return {name: column.counts for name, column in {**profile.features, **profile.scores}.items()}
 
@@ -169,10 +174,5 @@ def _changed(column: Column, stored_as: list[str]) -> str | None:
 
 
 def _absent(name: str, note: str, verdict: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(FIELDS, np.nan)
-    words = {"kind": "feature", "rule_verdict": verdict, "verdict": verdict, "moved": None, "note": note}
-    return {**row, "feature": name, "n_reference": 0, "n": 0, **words}
-
-
-def _types(table: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): kind for name, kind in table.dtypes.items() if kind.kind in "if"}
+    words = {"feature": name, "kind": "feature", "rule_verdict": verdict, "verdict": verdict, "note": note}
+    return {**words, **dict.fromkeys(COUNTS, 0)}

@@ -36,8 +36,15 @@ def drift_report_page(report: pd.DataFrame, verdict: Mapping[str, Any], small_ce
         Figures of fewer claims are shown as few.
     """
     latest = report[report["batch_id"] == verdict["latest"]["batch_id"]]
-    sections = [_latest(latest, verdict), _over_time(report), _batches(report, small_cell), _gaps(latest, small_cell)]
-    return report_page("Drift of the claims", _lead(report, verdict), [*sections, _how_to_read(verdict)])
+    sections = [
+        _batches(report, small_cell),
+        _over_time(report),
+        _latest(latest[latest["kind"] == "feature"], "Features of the latest batch", verdict),
+        _latest(latest[latest["kind"] == "score"], "Scores of the latest batch", verdict),
+        _gaps(latest, small_cell),
+        _how_to_read(verdict),
+    ]
+    return report_page("Drift of the claims", _lead(report, verdict), sections)
 
 
 def drift_figure(report: pd.DataFrame) -> go.Figure:
@@ -61,21 +68,21 @@ def _lead(report: pd.DataFrame, verdict: Mapping[str, Any]) -> list[str]:
     last, names = verdict["latest"], _names(report).drop_duplicates()
     spread = names.iloc[0] if len(names) == 1 else f"{names.iloc[0]} to {names.iloc[-1]}"
     many = "1 batch" if len(names) == 1 else f"{len(names)} batches"
-    found = {kind: listed(verdict[kind], 40) for kind in ("drifted", "drifting") if verdict[kind]}
     agreed = f"by {verdict['agreeing']} of the last {verdict['of_last']} batches"
-    told = "; ".join(f"{kind}: {names}" for kind, names in found.items())
+    found = [f"{kind.capitalize()}: {listed(verdict[kind])}." for kind in ("drifted", "drifting") if verdict[kind]]
     reference = report["n_reference"].max()
     return [
         f"{verdict['claims']:,} claims in {many} ({spread}) beside the {reference:,} claims that model "
         f"{verdict['model_version']} learned from.",
-        f"Verdict, confirmed {agreed}: {verdict['verdict']}.{f' {told}.' if told else ''}",
+        f"Verdict, confirmed {agreed}: {verdict['verdict']}.",
+        *found,
         f"The latest batch by itself ({last['period']}, {last['claims']:,} claims): {last['verdict']}; "
         f"{last['n_drifted']} drifted and {last['n_drifting']} drifting.",
         f"Train again: {'yes' if verdict['retrain'] else 'no'}.",
     ]
 
 
-def _latest(latest: pd.DataFrame, verdict: Mapping[str, Any]) -> Section:
+def _latest(latest: pd.DataFrame, heading: str, verdict: Mapping[str, Any]) -> Section:
     rows = latest.sort_values("psi", ascending=False, na_position="first", kind="stable").head(MOST_SHOWN)
     table = pd.DataFrame(
         {
@@ -90,8 +97,8 @@ def _latest(latest: pd.DataFrame, verdict: Mapping[str, Any]) -> Section:
         }
     )
     return Section(
-        "The latest batch",
-        "Features and scores with the largest index first. A PSI below its bound is what chance brings at these sizes; "
+        heading,
+        "Those with the largest index first. A PSI below its bound is what chance brings at these sizes; "
         "the corrected verdict goes by that, the rule of thumb does not.",
         table,
     )
