@@ -30,10 +30,13 @@ LEAST = {
     "training": {},
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
+    "promotion": {},
+    "monitoring": {},
+    "reporting": {},
     "provider_scores": {},
     "outcomes": {},
     "coordination": {},
-    "tracking": {},
+    "tracking": {"registered_model": "claims_autoencoder"},
 }
 
 

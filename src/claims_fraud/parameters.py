@@ -166,7 +166,7 @@ class MonitoringParameters(BaseModel):
         200, ge=100, description="Claims of a batch and of the reference; fewer are insufficient."
     )
     false_alarm_rate: float = Field(
-        0.02,
+        0.01,
         gt=0,
         le=0.2,
         description="Share of batches without drift in which some feature is said to drift, all features together.",

@@ -22,7 +22,7 @@ def test_rule_of_thumb(psi, verdict):
 @pytest.mark.parametrize(
     ("beyond_chance", "p_adjusted", "rows", "verdict"),
     [
-        (0.5, 0.02, 5_000, "stable"),
+        (0.5, 0.01, 5_000, "stable"),
         (0.019, 1e-9, 5_000, "stable"),
         (0.02, 1e-9, 5_000, "drifting"),
         (0.25, 1e-9, 5_000, "drifted"),

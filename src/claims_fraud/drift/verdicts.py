@@ -42,7 +42,7 @@ class Limits:
     """
 
     minimum_rows: int = 200
-    false_alarm_rate: float = 0.02
+    false_alarm_rate: float = 0.01
     least_psi: float = 0.02
     drifting_psi: float = 0.1
     drifted_psi: float = 0.25

@@ -161,8 +161,8 @@ def _how_to_read(verdict: Mapping[str, Any]) -> Section:
     return Section(
         "How to read this",
         "stable: no more than chance, or too little to matter. drifting: more than chance. drifted: more than chance, "
-        "and by as much as the rule of thumb calls a major shift. insufficient: too few claims to tell. One batch in "
-        f"some tens alarms by chance, so that {verdict['agreeing']} of the last {verdict['of_last']} have to agree. "
+        "and by as much as the rule of thumb calls a major shift. insufficient: too few claims to tell. Now and then "
+        f"a batch alarms by chance, so that {verdict['agreeing']} of the last {verdict['of_last']} have to agree. "
         f"“{FEW}” stands for figures of fewer claims than may be shown.",
     )
 
