@@ -332,8 +332,8 @@ class TestEvents:
             "pre_model_training",
             "post_model_training",
             "pre_scoring",
+            "pre_monitoring",  # it begins as soon as claims are ranked
             "post_scoring",
-            "pre_monitoring",
             "post_monitoring",
         ]
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())

@@ -294,4 +294,5 @@ def _comparable(history: pd.DataFrame, batch: Mapping[str, Any] | pd.Series) -> 
 
 
 def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)
+    """Return a figure as it is told: in four digits, so that none can be taken for a code of the claims."""
+    return None if pd.isna(value) else round(float(value), 4)

@@ -128,7 +128,7 @@ def _batches(report: pd.DataFrame, small_cell: int) -> Section:
                 "PSI of the score": _three(score.iloc[0]) if len(score) else None,
                 "Features that drift": int(alarms.sum()),
                 "of them by the rule": int(batch["rule_verdict"].isin(["drifting", "drifted"]).sum()),
-                "Moved since the batch before": int(versus.sum()) if batch["verdict_previous"].notna().any() else None,
+                "Moved since the batch before": f"{versus.sum()}" if batch["verdict_previous"].notna().any() else None,
                 "Verdict": worst(batch["verdict"]),
             }
         )
