@@ -12,7 +12,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes
+	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes benchmark-drift
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ benchmark-providers: .venv/benchmark ## Measure how well providers that cheat ar
 
 benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned classifier; DATA=FOLDER of the public sets
 	@$(BIN)/python benchmarks/outcomes.py --data $(DATA)
+
+benchmark-drift: .venv/dev ## Measure how often drift is told where there is none, and found where there is
+	@$(BIN)/python benchmarks/drift_alarms.py
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/05_model_input data/06_models data/07_model_output data/08_reporting \

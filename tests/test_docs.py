@@ -24,6 +24,7 @@ from claims_fraud.claims import Columns
 from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.cli import jobs
 from claims_fraud.comparison import changes_schema
+from claims_fraud.monitoring import history_schema, report_schema
 from claims_fraud.parameters import Parameters, SelectionParameters
 from claims_fraud.pipeline_registry import register_pipelines
 from claims_fraud.pipelines.model_selection.nodes import select_model
@@ -50,7 +51,7 @@ RUN_SETTINGS = {
     "new_claims": "Claims to score with the stored model.",
 }
 # Subcommands that run pipelines, or look at what they wrote, in an environment.
-JOBS = ("ingest", "train", "select", "promote", "rollback", "score", "providers", "tables")
+JOBS = ("ingest", "train", "select", "promote", "rollback", "score", "providers", "monitor", "tables")
 DATABRICKS_SETTINGS = {
     "catalog": "First part of the tables' names.",
     "schema": "Second part of the tables' names.",
@@ -248,16 +249,25 @@ class TestOutputsAreListed:
         claims = [Columns().claim_id, Columns().provider_id]
         assert [*claims, *re.findall(r"\w+", " ".join(rows))] == changes_schema(Columns()).names
 
+    def test_every_column_of_drift_report_and_drift_history(self) -> None:
+        described = [
+            re.findall(r"\w+", " ".join(table_rows(section(self.outputs_page, page), r"((?:`\w+`(?:, )?)+)")))
+            for page in ("drift_report", "drift_history")
+        ]
+        assert described[0] == report_schema().names
+        assert [described[1][0], *described[0], described[1][1]] == history_schema().names
+
     def test_every_table_of_the_databricks_environment(self) -> None:
         loader = OmegaConfigLoader(conf_source=str(REPOSITORY / "conf"), env="databricks", **CONFIG_LOADER_ARGS)
         entries = [entry for name, entry in loader["catalog"].items() if "table" in entry and not name.startswith("_")]
         text = section(self.outputs_page, "Tables of the databricks environment")
-        rows = table_rows(text, r"((?:`\w+`(?:, )?)+) \| (whole|by claim id|by model and claim)")
+        rows = table_rows(text, r"((?:`\w+`(?:, )?)+) \| (whole|by claim id|by model and claim|by batch and feature)")
         described = {name: written for names, written in rows for name in re.findall(r"\w+", names)}
         assert set(described) == {entry["table"] for entry in entries}
-        for how, mode in (("by claim id", "upsert"), ("by model and claim", "append")):
+        modes = {"by claim id": "upsert", "by batch and feature": "upsert", "by model and claim": "append"}
+        for mode in ("upsert", "append"):
             entered = {entry["table"] for entry in entries if entry.get("write_mode") == mode}
-            assert {name for name, written in described.items() if written == how} == entered
+            assert {name for name, written in described.items() if modes.get(written) == mode} == entered
 
 
 class TestParameters:

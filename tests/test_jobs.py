@@ -35,6 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory):
         assert job("promote") == (0, "")
         assert job("score", "--model=champion", "--threshold-percentile=90") == (0, "")
         assert job("providers") == (0, "")
+        assert job("monitor", "--period=none", "--param=monitoring.minimum_rows=100") == (0, "")
         yield project
 
 
@@ -61,6 +62,15 @@ class TestJobs:
         assert job("score", "--model=champion", f"--new-claims={path}") == (0, "")
         assert len(project.table("07_model_output/fraud_scores.parquet")) == 1_010
         assert len(pd.read_parquet(project.data / "04_feature/new_features.parquet")) == 10
+
+    def test_monitoring_ends_with_3_from_the_verdict_on_that_is_given(self, project: Project):
+        one = ["--param=monitoring.agreeing=1", "--param=monitoring.minimum_rows=100"]
+        assert job("monitor", "--period=none", *one)[0] == 0
+        status, told = job("monitor", "--period=none", "--fail-on=drifting", *one)
+        assert status == 3
+        assert told.startswith("Error: the claims are drift")
+        verdict = json.loads((project.data / "08_reporting/monitoring_verdict.json").read_text())
+        assert (verdict["batches"], verdict["claims"], verdict["latest"]["period"]) == (1, 150, "all")
 
     def test_the_run_has_the_name_given(self, project: Project):
         from mlflow import MlflowClient

@@ -31,6 +31,8 @@ LEAST = {
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
     "promotion": {},
+    "monitoring": {},
+    "reporting": {},
     "provider_scores": {},
     "outcomes": {},
     "coordination": {},
@@ -112,9 +114,9 @@ class TestMistakes:
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, promotion, provider_scores, outcomes, coordination, tracking, model_type, raw_claims. "
-            "Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params (docs/reference/parameters.md lists "
-            "all)."
+            "model_selection, promotion, provider_scores, outcomes, monitoring, reporting, coordination, tracking, "
+            "model_type, raw_claims. Did you mean "
+            "'raw_claims'? Correct conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):

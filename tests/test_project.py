@@ -44,6 +44,10 @@ CONTRACT = {
     "autoencoder",
     "training_scores",
     "training_metrics",
+    "reference_profile",
+    "drift_report",
+    "drift_history",
+    "monitoring_verdict",
     "fraud_scores",
     "top_claims",
     "claim_labels",
@@ -134,6 +138,8 @@ class TestRegistry:
             "__default__",
             "data_ingestion",
             "model_selection",
+            "monitor_new",
+            "monitoring",
             "outcomes",
             "promotion",
             "provider_scores",
@@ -151,8 +157,15 @@ class TestRegistry:
         assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
 
 
-DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores")
+DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores", "monitoring")
 PROVIDERS = {"07_model_output/provider_scores.parquet", "08_reporting/provider_metrics.json"}
+MONITORED = {
+    "07_model_output/drift_report.parquet",
+    "07_model_output/drift_history.parquet",
+    "08_reporting/monitoring_verdict.json",
+    "08_reporting/drift_page.html",
+    "08_reporting/drift_figure.json",
+}
 INGESTED = {
     "02_intermediate/rejected_claims.parquet",
     "04_feature/features.parquet",
@@ -175,10 +188,11 @@ class TestRunOptions:
             ("--pipelines=data_ingestion,scoring", INGESTED | SCORED),
             ("--tags=scoring", SCORED),
             ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
-            ("--from-nodes=score_features", SCORED | PROVIDERS),
+            ("--from-nodes=score_features", SCORED | PROVIDERS | MONITORED),
             ("--pipelines=provider_scores", PROVIDERS),
+            ("--pipelines=monitoring", MONITORED),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS),
+            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS | MONITORED),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -265,6 +279,7 @@ class TestMlflow:
     def test_has_the_metrics_whole_as_artefacts_beside_the_database(self, first, project):
         folder = project.path / "mlartifacts" / first.info.run_id / "artifacts"
         assert {file.name for file in folder.iterdir()} == {
+            "monitoring_verdict.json",
             "provider_metrics.json",
             "scoring_metrics.json",
             "training_metrics.json",
@@ -317,7 +332,9 @@ class TestEvents:
             "pre_model_training",
             "post_model_training",
             "pre_scoring",
+            "pre_monitoring",  # it begins as soon as claims are ranked
             "post_scoring",
+            "post_monitoring",
         ]
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
         assert events[1]["metrics"]["mean_fraud_score"] == metrics["mean_fraud_score"]

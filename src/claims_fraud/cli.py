@@ -23,6 +23,7 @@ from yaml import YAMLError
 from claims_fraud.autoencoder.boosters import ModelType
 from claims_fraud.datasets.session import unreadable_file
 from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
+from claims_fraud.parameters import DriftLimit, Period
 
 # Ours, and those of configuration that cannot be read.
 MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)
@@ -195,6 +196,17 @@ def score(*, model: str | None, threshold_percentile: float | None, **options: A
 def providers(**options: Any) -> None:
     """Roll the ranked claims up by provider, and rank the providers."""
     _run_job("provider_scores", options)
+
+
+@job
+@click.option("--new", is_flag=True, help="Monitor the new claims that were scored last, in place of the test split.")
+@click.option("--period", type=click.Choice(get_args(Period)), help="Length of a batch; none: all claims at hand.")
+@click.option("--fail-on", type=click.Choice(get_args(DriftLimit)), help="Verdict from which to end with status 3.")
+@click.option("--output-table", help="Table of the ranked claims.")
+def monitor(*, new: bool, period: str | None, fail_on: str | None, **options: Any) -> None:
+    """Tell whether claims have drifted from those that the model learned from; status 3 by --fail-on."""
+    options |= {"monitoring.period": period, "monitoring.fail_on": fail_on}
+    _run_job("monitor_new" if new else "monitoring", options)
 
 
 @job

@@ -29,6 +29,7 @@ METRICS = {
     "provider_metrics": "providers.",
     "outcome_metrics": "outcomes.",
     "promotion_report": "promotion.",
+    "monitoring_verdict": "monitoring.",
 }
 RESULTS = (
     "fraud_scores",
@@ -38,14 +39,26 @@ RESULTS = (
     "provider_scores",
     "outcome_scores",
     "promotion_changes",
+    "drift_report",
+    "drift_history",
+    "drift_page",
     *METRICS,
     "selected_model",
 )
 
 
 # By tag of a pipeline, and by dataset, which coordination hook is called before its first node and after it is saved.
-BEFORE = {"training": "pre_model_training", "scoring": "pre_scoring", "score_new": "pre_scoring"}
-AFTER = {"training_metrics": "post_model_training", "scoring_metrics": "post_scoring"}
+BEFORE = {
+    "training": "pre_model_training",
+    "scoring": "pre_scoring",
+    "score_new": "pre_scoring",
+    "monitoring": "pre_monitoring",
+}
+AFTER = {
+    "training_metrics": "post_model_training",
+    "scoring_metrics": "post_scoring",
+    "monitoring_verdict": "post_monitoring",
+}
 
 
 class ProjectHooks:
@@ -136,7 +149,9 @@ class ProjectHooks:
             sample: Any = self.catalog.get(dataset_name)
             run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name in AFTER:
-            self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
+            what = "metrics" if dataset_name.endswith("metrics") else "results"
+            model_type = self.parameters.training.model_type
+            self.coordinator.tell(AFTER[dataset_name], model_type=model_type, **{what: data})
 
     def _register(self, model: ClaimsTreeAutoencoder) -> None:
         """Register the model that was trained, where the run is recorded."""

@@ -14,8 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from claims_fraud.autoencoder.boosters import Device, ModelType
 from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.drift import Limits
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.providers import provider_scores_schema, summary_schema
+
+Period = Literal["month", "week", "none"]
+DriftLimit = Literal["never", "drifting", "drifted"]
 
 # What peers have in common unless something else is named.
 USUAL_PEER_COLUMNS = ("provider_specialty", "geographic_region")
@@ -152,6 +156,62 @@ class OutcomeParameters(BaseModel):
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
 
 
+class MonitoringParameters(BaseModel):
+    """When claims are said to have drifted from those that the model learned from, and what follows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    period: Period = Field("month", description="Claims of a month, of a week, or all that are at hand are a batch.")
+    minimum_rows: int = Field(
+        200, ge=100, description="Claims of a batch and of the reference; fewer are insufficient."
+    )
+    false_alarm_rate: float = Field(
+        0.01,
+        gt=0,
+        le=0.2,
+        description="Share of batches without drift in which some feature is said to drift, all features together.",
+    )
+    least_psi: float = Field(
+        0.02, ge=0, description="PSI beyond chance from which what chance does not explain counts as drift."
+    )
+    drifting_psi: float = Field(0.1, gt=0, description="PSI that the rule of thumb calls drifting.")
+    drifted_psi: float = Field(
+        0.25, gt=0, description="PSI that the rule of thumb calls drifted; beyond chance, the corrected verdict too."
+    )
+    agreeing: int = Field(2, ge=1, description="Batches, of the last `of_last`, that have to agree on a verdict.")
+    of_last: int = Field(3, ge=1, description="Last batches that are looked at, of the same model and `period`.")
+    fail_on: DriftLimit = Field(
+        "never", description="Confirmed verdict from which a run ends with status 3, after everything is saved."
+    )
+    retrain_on: DriftLimit = Field(
+        "drifted", description="Confirmed verdict from which `monitoring_verdict` says `retrain: true`."
+    )
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        """Raise ValueError if more batches have to agree than are looked at, or the limits are in the wrong order."""
+        if self.agreeing > self.of_last:
+            raise ValueError(
+                f"agreeing is {self.agreeing} and of_last {self.of_last}: no more can agree than there are"
+            )
+        if self.drifting_psi > self.drifted_psi:
+            raise ValueError(f"drifting_psi is {self.drifting_psi}, above drifted_psi, {self.drifted_psi}")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """Where verdicts begin."""
+        return Limits(self.minimum_rows, self.false_alarm_rate, self.least_psi, self.drifting_psi, self.drifted_psi)
+
+
+class ReportingParameters(BaseModel):
+    """What reports that are shared may show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    small_cell: int = Field(11, ge=1, description="Figures of fewer claims than this are not shown.")
+
+
 class TrackingParameters(BaseModel):
     """What is recorded of a run, and where its model is registered."""
 
@@ -197,6 +257,8 @@ class Parameters(BaseModel):
     promotion: PromotionParameters
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
+    monitoring: MonitoringParameters
+    reporting: ReportingParameters
     coordination: CoordinationParameters
     tracking: TrackingParameters
 

@@ -25,6 +25,8 @@ TABLES = {
     "rejected_claims": "02_intermediate/rejected_claims",
     "fraud_scores": "07_model_output/fraud_scores",
     "provider_scores": "07_model_output/provider_scores",
+    "drift_report": "07_model_output/drift_report",
+    "drift_history": "07_model_output/drift_history",
 }
 
 
@@ -61,7 +63,7 @@ def spark_table(spark, project: OnSpark, name: str) -> pd.DataFrame:
 
 def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
     assert set(on_pandas) == set(on_spark)
-    key = "claim_id" if "claim_id" in on_pandas else "provider_id"
+    key = next(name for name in ("claim_id", "provider_id", "batch_id") if name in on_pandas)
     one, other = (
         frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
         for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
@@ -129,6 +131,18 @@ class TestSameTables:
         assert one["aggregates"] == other["aggregates"]
         assert one["aggregates"]["scored"] >= 50
         assert one["mean_score_deviation"] == pytest.approx(other["mean_score_deviation"], rel=1e-9)
+
+    def test_the_profile_and_the_verdict_on_drift_are_the_same(self, both):
+        project, on_spark = both
+        profiles = project.data / "06_models/reference_profiles", on_spark.path / "artifacts/models/reference_profiles"
+        one, other = (json.loads(next(folder.iterdir()).read_text()) for folder in profiles)
+        assert one["features"] == other["features"]
+        assert one["scores"].keys() == other["scores"].keys()
+        folders = project.data / "08_reporting", on_spark.path / "artifacts" / "reporting"
+        one, other = (json.loads((folder / "monitoring_verdict.json").read_text()) for folder in folders)
+        assert one.pop("psi") == pytest.approx(other.pop("psi"), rel=1e-9)
+        assert one == other
+        assert one["batches"] >= 3
 
     def test_the_list_for_people_is_the_same_file(self, both):
         project, on_spark = both
@@ -210,6 +224,28 @@ class TestScoreNew:
         params = f"new_claims={on_spark.path / 'new.parquet'},data_ingestion.max_rejected_fraction=0.1"
         assert on_spark.run("--pipelines=score_new", params=f"{params},scoring.scored_at=2026-07-05") == (0, "")
         assert_same(before, spark_table(spark, on_spark, "fraud_scores"))
+
+
+class TestMonitoring:
+    params = "monitoring.period=none,monitoring.minimum_rows=100,monitoring.agreeing=1"
+
+    def test_the_same_batch_again_changes_nothing(self, both, spark):
+        project, on_spark = both
+        for run in (*both, on_spark):
+            assert run.run("--pipelines=monitoring", params=self.params) == (0, "")
+        history = project.table("07_model_output/drift_history.parquet")
+        assert "none" in set(history["period_length"])
+        assert_same(history, spark_table(spark, on_spark, "drift_history"))
+        assert_same(project.table("07_model_output/drift_report.parquet"), spark_table(spark, on_spark, "drift_report"))
+
+    def test_new_claims_beside_the_batch_before(self, both, spark):
+        project, on_spark = both
+        for run in both:
+            given = f"new_claims={run.path / 'new.parquet'},data_ingestion.max_rejected_fraction=0.1"
+            assert run.run("--pipelines=score_new,monitor_new", params=f"{given},{self.params}") == (0, "")
+        report = project.table("07_model_output/drift_report.parquet")
+        assert report["psi_previous"].notna().any()
+        assert_same(report, spark_table(spark, on_spark, "drift_report"))
 
 
 class TestPromotion:

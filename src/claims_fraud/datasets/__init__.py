@@ -4,6 +4,7 @@ from claims_fraud.datasets.autoencoder import AutoencoderDataset, OutcomeModelDa
 from claims_fraud.datasets.by_version import ByVersionDataset
 from claims_fraud.datasets.claims_file import ClaimsFileDataset
 from claims_fraud.datasets.kept_sample import KeptSampleDataset
+from claims_fraud.datasets.reference_profiles import ReferenceProfilesDataset
 from claims_fraud.datasets.registered_autoencoder import RegisteredAutoencoderDataset
 from claims_fraud.datasets.whole_file import WholeFileDataset
 
@@ -13,6 +14,7 @@ __all__ = [
     "ClaimsFileDataset",
     "KeptSampleDataset",
     "OutcomeModelDataset",
+    "ReferenceProfilesDataset",
     "RegisteredAutoencoderDataset",
     "WholeFileDataset",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
 from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.claims.history import derivable
+from claims_fraud.drift import ReferenceProfile, combined, count_rows, learn_bins
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of, measured_by_labels
+from claims_fraud.monitoring import scores_compared
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.scores import training_score_table
 
@@ -75,6 +78,24 @@ def measure_training(  # noqa: PLR0913, PLR0917
         labels = labels_of(features_train, load_labels, columns)
         metrics["labelled"] = measured_by_labels(scores, labels, columns)
     return metrics
+
+
+def profile_reference(
+    claims: pd.DataFrame,
+    features_train: Frame,
+    training_scores: Callable[[str], Frame],
+    autoencoder: ClaimsTreeAutoencoder,
+    columns: Columns,
+) -> ReferenceProfile:
+    """Return what drift is measured against: the train split, and the cross-fitted scores of the claims learned from.
+
+    Bins are learned from the claims that the model learned from, and all of the train split is counted.
+    """
+    bins = learn_bins(claims, columns.categorical, columns.numeric)
+    counts = frames.reduce_batches(features_train, partial(count_rows, bins=bins), combined)
+    scores = frames.collected(training_scores(autoencoder.model_version_))
+    score_bins = learn_bins(scores, (), scores_compared(columns))
+    return ReferenceProfile.of(bins, counts, score_bins, count_rows(scores, score_bins), autoencoder.model_version_)
 
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
+from claims_fraud.pipelines.training.nodes import (
+    fit_autoencoder,
+    measure_training,
+    profile_reference,
+    sample_training_claims,
+)
 
 SETTINGS = {"columns": "params:columns", "training": "params:training"}
 
 
 def create_pipeline() -> Pipeline:
-    """``features_train, features_validation -> autoencoder, training_scores, training_metrics``."""
+    """``features_train, features_validation -> autoencoder, training_scores, training_metrics, …``."""
     return Pipeline(
         [
             Node(
@@ -37,6 +42,18 @@ def create_pipeline() -> Pipeline:
                 },
                 outputs="training_metrics",
                 name="measure_training",
+            ),
+            Node(
+                profile_reference,
+                inputs={
+                    "claims": "training_claims",
+                    "features_train": "features_train",
+                    "training_scores": "training_scores",
+                    "autoencoder": "autoencoder",
+                    "columns": "params:columns",
+                },
+                outputs="reference_profile",
+                name="profile_reference",
             ),
         ],
         tags="training",

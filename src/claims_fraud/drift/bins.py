@@ -1,0 +1,183 @@
+"""The bins of a column: learned once from the reference, then the same for every batch.
+
+Not for comparing counts: that is ``psi``'s. Rules, the same for the reference and for what comes later:
+
+- A number that is repeated often (zero, whole numbers of which there are few) is a bin of its own, an *atom*; all
+  others fall between quantiles of the reference, with open ends: no value lies outside.
+- A category is a bin of its own.
+- The last two bins of each column are what the reference does not know (an *unseen* category, what is *no number*) and
+  what is *missing*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from claims_fraud.autoencoder.encoding import MAX_KNOWN_CATEGORIES, Floats, category_values
+
+Ints = npt.NDArray[np.int64]
+Kind = Literal["number", "category"]
+
+QUANTILE_BINS = 10
+# A column with so few different numbers has a bin for each.
+MOST_SINGLE_NUMBERS = 20
+NO_NUMBER, UNSEEN, MISSING = "no number", "unseen", "missing"
+# What is infinite falls into an open end; JSON has no word for it.
+LARGEST = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True)
+class NumberBins:
+    """Bins of a numeric column.
+
+    Attributes
+    ----------
+    atoms : tuple of float
+        Numbers that are bins of their own, increasing.
+    edges : tuple of float
+        Between the bins of all other numbers, increasing; a number equal to an edge belongs to the bin below it.
+    """
+
+    atoms: tuple[float, ...]
+    edges: tuple[float, ...]
+    kind: Kind = "number"
+    singles: int = 0
+
+    @classmethod
+    def fit(cls, values: pd.Series) -> Self:
+        """Learn atoms and quantiles: an increasing transform of the values moves them along."""
+        numbers, _ = _numbers(values)
+        known = numbers[~np.isnan(numbers)]
+        different, times = np.unique(known, return_counts=True)
+        few = len(different) <= MOST_SINGLE_NUMBERS
+        atoms = different if few else different[times >= len(known) / QUANTILE_BINS]
+        others = known[~np.isin(known, atoms)]
+        if not len(others):
+            return cls(tuple(atoms.tolist()), ())
+        probabilities = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
+        edges = np.unique(np.quantile(others, probabilities, method="higher"))
+        return cls(tuple(atoms.tolist()), tuple(edges[edges < others.max()].tolist()))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the bins, in the order of their counts."""
+        edges = [f"{edge:,.6g}" for edge in self.edges]
+        between = [f"{low} to {high}" for low, high in pairwise(edges)]
+        ranges = [f"up to {edges[0]}", *between, f"above {edges[-1]}"] if edges else ["any other number"]
+        return (*(f"{atom:,.6g}" for atom in self.atoms), *ranges, NO_NUMBER, MISSING)
+
+    def count(self, values: pd.Series) -> Ints:
+        """Return how many of the values each bin has, shape (bins,)."""
+        numbers, no_number = _numbers(values)
+        missing = np.isnan(numbers)
+        atom = pd.Index(self.atoms, dtype=float).get_indexer(pd.Index(numbers))
+        place = np.where(atom >= 0, atom, len(self.atoms) + np.searchsorted(self.edges, numbers))
+        found = np.bincount(place[~missing], minlength=len(self.labels))
+        found[-2:] = no_number, missing.sum() - no_number
+        return found.astype(np.int64)
+
+    def as_json(self, counts: Ints) -> dict[str, Any]:
+        """Return the bins with the reference's counts, for people to review."""
+        rows = counts.tolist()
+        atoms = len(self.atoms)
+        return {
+            "single_numbers": [list(pair) for pair in zip(self.atoms, rows[:atoms], strict=True)],
+            "edges": list(self.edges),
+            "between_edges": rows[atoms:-2],
+            NO_NUMBER: rows[-2],
+            MISSING: rows[-1],
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> tuple[Self, Ints]:
+        """Return what `as_json` was given."""
+        atoms, rows = zip(*told["single_numbers"], strict=True) if told["single_numbers"] else ((), ())
+        counts = [*rows, *told["between_edges"], told[NO_NUMBER], told[MISSING]]
+        return cls(tuple(map(float, atoms)), tuple(map(float, told["edges"]))), np.asarray(counts, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """Bins of a categorical column.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        The most frequent of the reference, at most 10,000, the most frequent first.
+    singles : int
+        How many values the reference has once: each would be unseen to the rest of it, which is how many unseen values
+        are to be expected (Good 1953).
+    """
+
+    categories: tuple[str, ...]
+    singles: int
+    kind: Kind = "category"
+
+    @classmethod
+    def fit(cls, values: pd.Series) -> Self:
+        """Learn the categories; ties by name, so that the order of rows has no say."""
+        times = category_values(values).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        return cls(tuple(times.index[:MAX_KNOWN_CATEGORIES]), int((times == 1).sum()))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the bins, in the order of their counts."""
+        return (*self.categories, UNSEEN, MISSING)
+
+    def count(self, values: pd.Series) -> Ints:
+        """Return how many of the values each bin has, shape (bins,)."""
+        strings = category_values(values)
+        missing = strings.isna().to_numpy()
+        codes = pd.Index(self.categories, dtype=object).get_indexer(pd.Index(strings, dtype=object))
+        found = np.bincount(codes[codes >= 0], minlength=len(self.labels))
+        found[-2:] = (codes[~missing] < 0).sum(), missing.sum()
+        return found.astype(np.int64)
+
+    def as_json(self, counts: Ints) -> dict[str, Any]:
+        """Return the bins with the reference's counts, for people to review."""
+        rows = counts.tolist()
+        return {
+            "categories": dict(zip(self.categories, rows[:-2], strict=True)),
+            "single_values": self.singles,
+            UNSEEN: rows[-2],
+            MISSING: rows[-1],
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> tuple[Self, Ints]:
+        """Return what `as_json` was given."""
+        counts = [*told["categories"].values(), told[UNSEEN], told[MISSING]]
+        return cls(tuple(told["categories"]), int(told["single_values"])), np.asarray(counts, dtype=np.int64)
+
+
+Bins = NumberBins | CategoryBins
+BINS: dict[Kind, type[NumberBins] | type[CategoryBins]] = {"number": NumberBins, "category": CategoryBins}
+
+
+def stored_as(values: pd.Series) -> str:
+    """Return in a word what kind of values a column holds: number, text, date, boolean, mixed; nothing without any."""
+    if values.isna().all():
+        return "nothing"
+    if values.dtype.kind in "mM" or isinstance(values.dtype, pd.DatetimeTZDtype):
+        return "date"
+    told = pd.api.types.infer_dtype(values, skipna=True)
+    words = {"string": "text", "categorical": "text", "datetime": "date", "boolean": "boolean"}
+    numbers = ("integer", "floating", "decimal", "mixed-integer-float")
+    return "number" if told in numbers else words.get(told, "date" if told.startswith("date") else "mixed")
+
+
+def _numbers(values: pd.Series) -> tuple[Floats, int]:
+    """Return the values as float64, NaN where there is none, and how many are there that are no numbers."""
+    there = values.notna()
+    if stored_as(values) == "date":
+        return np.full(len(values), np.nan), int(there.sum())
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    within: Floats = np.clip(numbers, -LARGEST, LARGEST)
+    return within, int((np.isnan(within) & there.to_numpy()).sum())
