@@ -16,7 +16,7 @@ from kedro.pipeline.node import Node
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.configuration import let_catalog_read
-from claims_fraud.coordination import Coordinator, EventLog
+from claims_fraud.coordination import Coordinator, EventLog, told_with
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
 
@@ -29,6 +29,7 @@ METRICS = {
     "provider_metrics": "providers.",
     "outcome_metrics": "outcomes.",
     "promotion_report": "promotion.",
+    "fairness_metrics": "fairness.",
 }
 RESULTS = (
     "fraud_scores",
@@ -38,14 +39,26 @@ RESULTS = (
     "provider_scores",
     "outcome_scores",
     "promotion_changes",
+    "bias_summary",
     *METRICS,
     "selected_model",
+    "fairness_verdict",
+    "fairness_report",
 )
 
 
 # By tag of a pipeline, and by dataset, which coordination hook is called before its first node and after it is saved.
-BEFORE = {"training": "pre_model_training", "scoring": "pre_scoring", "score_new": "pre_scoring"}
-AFTER = {"training_metrics": "post_model_training", "scoring_metrics": "post_scoring"}
+BEFORE = {
+    "training": "pre_model_training",
+    "scoring": "pre_scoring",
+    "score_new": "pre_scoring",
+    "fairness": "pre_fairness_analysis",
+}
+AFTER = {
+    "training_metrics": "post_model_training",
+    "scoring_metrics": "post_scoring",
+    "fairness_verdict": "post_fairness_analysis",
+}
 
 
 class ProjectHooks:
@@ -110,7 +123,7 @@ class ProjectHooks:
         """Tell plug-ins that a pipeline begins."""
         for event in {BEFORE[tag] for tag in node.tags & BEFORE.keys()} - self.begun:
             self.begun.add(event)
-            self.coordinator.tell(event, model_type=self.parameters.training.model_type)
+            self.coordinator.tell(event, **self._about(event))
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
@@ -136,7 +149,18 @@ class ProjectHooks:
             sample: Any = self.catalog.get(dataset_name)
             run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name in AFTER:
-            self.coordinator.tell(AFTER[dataset_name], model_type=self.parameters.training.model_type, metrics=data)
+            event = AFTER[dataset_name]
+            self.coordinator.tell(event, **self._about(event, data))
+
+    def _about(self, event: str, found: Any = None) -> dict[str, Any]:
+        """Return what is told with an event; what was ``found`` with one that comes after."""
+        every = {
+            "model_type": self.parameters.training.model_type,
+            "protected_attributes": list(self.parameters.fairness.analysed(self.parameters.columns)),
+            "metrics": found,
+            "results": found,
+        }
+        return {name: every[name] for name in told_with(event)}
 
     def _register(self, model: ClaimsTreeAutoencoder) -> None:
         """Register the model that was trained, where the run is recorded."""

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 from claims_fraud.pipelines import (
     data_ingestion,
+    fairness,
     model_selection,
     outcomes,
     promotion,
@@ -27,6 +28,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "training": training.create_pipeline(),
         "scoring": scoring.create_pipeline(),
         "provider_scores": provider_scores.create_pipeline(),
+        "fairness": fairness.create_pipeline(),
     }
     scored_by_what_was_trained = Pipeline(pipelines["scoring"], inputs={"live_autoencoder": "autoencoder"})
     default = sum({**pipelines, "scoring": scored_by_what_was_trained}.values(), start=Pipeline([]))

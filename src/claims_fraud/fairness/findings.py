@@ -41,7 +41,7 @@ FIELDS = (
     ("top_share", pa.float64(), "Share of the claims that rank first; null for two attributes"),
     ("ks", pa.float64(), "Distance of the scores from those of all others; null for two attributes"),
 )
-OF_THE_GROUP = ["mean_score", "top_share", "ks"]
+OF_AN_ATTRIBUTE = ["mean_score", "top_share", "ks"]
 COMPARED = ["reference", "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
             "p_adjusted", "verdict"]  # fmt: skip
 
@@ -92,12 +92,8 @@ def find(
     means = _score_means(summary, counted)
     metrics = {name: group_metrics(counts, means) for name, counts in attributes.items()}
     results = {
-        name: {
-            "overall_metrics": _overall(metrics[name], comparisons[comparisons["attribute"] == name], rules),
-            "group_metrics": _with_drivers(metrics[name], drivers(attributes[name], counting.surprises)),
-            "comparisons": _comparisons(comparisons[comparisons["attribute"] == name]),
-        }
-        for name in attributes
+        name: _result(metrics[name], comparisons[comparisons["attribute"] == name], counts, counting, rules)
+        for name, counts in attributes.items()
     }
     return Findings({**results, **{name: {"error": why} for name, why in errors.items()}}, _table(comparisons, metrics))
 
@@ -122,9 +118,28 @@ def _score_means(summary: Summary, counted: Mapping[str, GroupCounts]) -> np.nda
     return sums / np.where(rows > 0, rows, np.nan)
 
 
-def _overall(metrics: pd.DataFrame, comparisons: pd.DataFrame, rules: Rules) -> dict[str, Any]:
-    by_group = _verdict_by_group(comparisons)
-    verdict = worst(by_group.values())
+def _result(
+    metrics: pd.DataFrame, comparisons: pd.DataFrame, counts: GroupCounts, counting: Counting, rules: Rules
+) -> dict[str, Any]:
+    """Return what is found of an attribute, the worst groups first."""
+    by_group: dict[str, str] = {}
+    # The comparisons come the worst first, and a group's worst is what it is.
+    for group, verdict in zip(comparisons["group"], comparisons["verdict"], strict=True):
+        by_group.setdefault(str(group), str(verdict))
+    metrics = metrics.loc[list(by_group)]
+    driven = drivers(counts, counting.surprises)
+    return {
+        "overall_metrics": _overall(metrics, list(by_group.values()), rules),
+        "group_metrics": {
+            group: {"verdict": by_group[group], **figures, "drivers": driven[group]}
+            for group, figures in plain_rows(metrics).items()
+        },
+        "comparisons": list(plain_rows(comparisons[["group", *COMPARED]].reset_index(drop=True)).values()),
+    }
+
+
+def _overall(metrics: pd.DataFrame, verdicts: list[str], rules: Rules) -> dict[str, Any]:
+    verdict = worst(verdicts)
     # Of a handful of rows any distance is large.
     largest = metrics.loc[metrics["n"] >= rules.minimum_group_size, "ks"].max()
     n, flagged = int(metrics["n"].sum()), int(metrics["flagged"].sum())
@@ -135,36 +150,21 @@ def _overall(metrics: pd.DataFrame, comparisons: pd.DataFrame, rules: Rules) -> 
         "flagged": flagged,
         "flag_rate": flagged / n,
         "groups": len(metrics),
-        "verdicts": {name: list(by_group.values()).count(name) for name in WORST_FIRST},
+        "verdicts": {name: verdicts.count(name) for name in WORST_FIRST},
         "largest_ks": None if pd.isna(largest) else float(largest),
     }
 
 
-def _verdict_by_group(comparisons: pd.DataFrame) -> dict[str, str]:
-    """Return by group the worst of its verdicts, the worst groups first."""
-    found: dict[str, str] = {}
-    # They come the worst first.
-    for group, verdict in zip(comparisons["group"], comparisons["verdict"], strict=True):
-        found.setdefault(str(group), str(verdict))
-    return found
-
-
-def _with_drivers(metrics: pd.DataFrame, found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {group: {**figures, "drivers": found[group]} for group, figures in _plain(metrics).items()}
-
-
-def _comparisons(comparisons: pd.DataFrame) -> list[dict[str, Any]]:
-    return list(_plain(comparisons[["group", *COMPARED]].reset_index(drop=True)).values())
-
-
-def _plain(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
+def plain_rows(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
     """Return rows as dictionaries of what JSON has: numbers that are none, or infinite, as None."""
     rows: Mapping[Any, Mapping[Any, Any]] = table.replace([np.inf, -np.inf], np.nan).to_dict(orient="index")
     return {key: {name: None if pd.isna(cell) else cell for name, cell in row.items()} for key, row in rows.items()}
 
 
 def _table(comparisons: pd.DataFrame, metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    pieces = [found[OF_THE_GROUP].assign(attribute=name, group=found.index) for name, found in metrics.items()]
-    figures = pd.concat(pieces) if pieces else pd.DataFrame(columns=["attribute", "group", *OF_THE_GROUP], dtype=object)
+    pieces = [found[OF_AN_ATTRIBUTE].assign(attribute=name, group=found.index) for name, found in metrics.items()]
+    figures = (
+        pd.concat(pieces) if pieces else pd.DataFrame(columns=["attribute", "group", *OF_AN_ATTRIBUTE], dtype=object)
+    )
     table = comparisons.merge(figures, on=["attribute", "group"], how="left")
     return table.reindex(columns=[name for name, *_ in FIELDS])
