@@ -46,6 +46,8 @@ CONTRACT = {
     "training_metrics",
     "fraud_scores",
     "top_claims",
+    "bias_summary",
+    "fairness_verdict",
     "claim_labels",
 }
 LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model output", "reporting"]
@@ -133,6 +135,7 @@ class TestRegistry:
         assert yaml.safe_load(listed.output) == [
             "__default__",
             "data_ingestion",
+            "fairness",
             "model_selection",
             "outcomes",
             "promotion",
@@ -151,8 +154,16 @@ class TestRegistry:
         assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
 
 
-DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores")
+DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores", "fairness")
 PROVIDERS = {"07_model_output/provider_scores.parquet", "08_reporting/provider_metrics.json"}
+FAIRNESS = {
+    "07_model_output/bias_summary.parquet",
+    "08_reporting/fairness_results.json",
+    "08_reporting/fairness_metrics.json",
+    "08_reporting/fairness_verdict.json",
+    "08_reporting/fairness_report.html",
+    "08_reporting/fairness_figure.json",
+}
 INGESTED = {
     "02_intermediate/rejected_claims.parquet",
     "04_feature/features.parquet",
@@ -175,10 +186,11 @@ class TestRunOptions:
             ("--pipelines=data_ingestion,scoring", INGESTED | SCORED),
             ("--tags=scoring", SCORED),
             ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
-            ("--from-nodes=score_features", SCORED | PROVIDERS),
+            ("--from-nodes=score_features", SCORED | PROVIDERS | FAIRNESS),
             ("--pipelines=provider_scores", PROVIDERS),
+            ("--pipelines=fairness", FAIRNESS),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS),
+            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS | FAIRNESS),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -265,6 +277,7 @@ class TestMlflow:
     def test_has_the_metrics_whole_as_artefacts_beside_the_database(self, first, project):
         folder = project.path / "mlartifacts" / first.info.run_id / "artifacts"
         assert {file.name for file in folder.iterdir()} == {
+            "fairness_metrics.json",
             "provider_metrics.json",
             "scoring_metrics.json",
             "training_metrics.json",
@@ -279,6 +292,14 @@ class TestMlflow:
         metrics = json.loads((project.data / "08_reporting/provider_metrics.json").read_text())
         assert first.data.metrics["providers.n"] == metrics["n"]
         assert first.data.metrics["providers.aggregates.scored"] == metrics["aggregates"]["scored"]
+
+    def test_has_the_figures_of_the_fairness_analysis_and_no_group(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/fairness_metrics.json").read_text())
+        assert first.data.metrics["fairness.is_fair"] == metrics["is_fair"]
+        assert first.data.metrics["fairness.patient_age.biased"] == metrics["patient_age"]["biased"]
+        told = json.dumps([first.data.metrics, metrics])
+        groups = project.table("07_model_output/bias_summary.parquet")["group"]
+        assert not [group for group in groups.unique() if f'"{group}' in told or f".{group}" in told]
 
     def test_is_finished_and_named_after_the_pipeline(self, first):
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")
@@ -318,7 +339,12 @@ class TestEvents:
             "post_model_training",
             "pre_scoring",
             "post_scoring",
+            "pre_fairness_analysis",
+            "post_fairness_analysis",
         ]
+        verdict = json.loads((project.data / "08_reporting/fairness_verdict.json").read_text())
+        assert events[4]["protected_attributes"] == ["patient_gender", "patient_age", "geographic_region"]
+        assert events[5]["results"] == verdict
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
         assert events[1]["metrics"]["mean_fraud_score"] == metrics["mean_fraud_score"]
 

@@ -198,7 +198,7 @@ class FairnessParameters(BaseModel):
         description="Flag rates that differ by this factor or less do not matter; 0.8 is the four-fifths rule.",
     )
     min_difference: float = Field(
-        0.005, ge=0, lt=1, description="Flag rates that differ by this or less do not matter; 0.005 is half a point."
+        0.001, ge=0, lt=1, description="Flag rates that differ by this or less do not matter: one claim in a thousand."
     )
     max_sample_rows: int = Field(
         10_000, ge=1, description="Claims at most from which it is told how well protected columns can be guessed."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -25,7 +26,12 @@ TABLES = {
     "rejected_claims": "02_intermediate/rejected_claims",
     "fraud_scores": "07_model_output/fraud_scores",
     "provider_scores": "07_model_output/provider_scores",
+    "bias_summary": "07_model_output/bias_summary",
 }
+
+
+# Plotly gives each figure on a page an id of its own.
+WITHOUT_IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class OnSpark(Project):
@@ -61,7 +67,7 @@ def spark_table(spark, project: OnSpark, name: str) -> pd.DataFrame:
 
 def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
     assert set(on_pandas) == set(on_spark)
-    key = "claim_id" if "claim_id" in on_pandas else "provider_id"
+    key = next(name for name in ("claim_id", "provider_id", "group") if name in on_pandas)
     one, other = (
         frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
         for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
@@ -129,6 +135,13 @@ class TestSameTables:
         assert one["aggregates"] == other["aggregates"]
         assert one["aggregates"]["scored"] >= 50
         assert one["mean_score_deviation"] == pytest.approx(other["mean_score_deviation"], rel=1e-9)
+
+    @pytest.mark.parametrize("name", ["fairness_verdict.json", "fairness_figure.json", "fairness_report.html"])
+    def test_fairness_comes_to_the_same(self, both, name):
+        project, on_spark = both
+        files = project.data / "08_reporting" / name, on_spark.path / "artifacts/reporting" / name
+        one, other = (WITHOUT_IDS.sub("", file.read_text(encoding="utf-8")) for file in files)
+        assert one == other
 
     def test_the_list_for_people_is_the_same_file(self, both):
         project, on_spark = both

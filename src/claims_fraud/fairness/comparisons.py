@@ -20,8 +20,8 @@ from claims_fraud.fairness.verdicts import WORST_FIRST, Rules
 
 OTHERS = "all others"
 QUANTILES = {"score_p50": 0.5, "score_p90": 0.9, "score_p99": 0.99}
-# Columns that are named as what drives a group's scores, and what a difference has to be to be seen in two decimals.
-MOST_DRIVERS, VISIBLE = 3, 0.005
+# Columns that are named as what drives a group's scores, and what a difference has to be to be worth a word.
+MOST_DRIVERS, VISIBLE = 3, 0.01
 
 
 def group_metrics(counts: GroupCounts, score_means: np.ndarray) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def compared(
     table["p_adjusted"] = np.minimum(table["p_adjusted"] * len(tested), 1.0)
     table["verdict"] = rules.verdicts(table)
     order = table["verdict"].map({verdict: place for place, verdict in enumerate(WORST_FIRST)})
-    keys = table.assign(order=order).sort_values(["order", "p_adjusted", "attribute", "group", "reference"])
+    keys = table.assign(order=order).sort_values(["order", "p", "attribute", "group", "reference"])
     return table.loc[keys.index].reset_index(drop=True)
 
 
@@ -142,7 +142,9 @@ def _against_others(name: str, counts: GroupCounts) -> pd.DataFrame:
 
 def _against_one(name: str, counts: GroupCounts, rules: Rules, references: Mapping[str, str]) -> pd.DataFrame:
     table = counts.table[["n", "flagged"]]
-    large = table[table["n"] >= rules.minimum_group_size]
+    # Those that can be judged, as far as their own size goes.
+    expected = table["n"] * table["flagged"].sum() / table["n"].sum()
+    large = table[(table["n"] >= rules.minimum_group_size) & (expected >= rules.minimum_expected_flags)]
     named = references.get(name)
     one = named or str((large["flagged"] / large["n"]).idxmax() if len(large) else table.index[0])
     rest = table.drop(index=one)
@@ -159,7 +161,9 @@ def _pairs(name: str, table: pd.DataFrame, reference: str, reference_n: Any, ref
 def _family(pieces: list[pd.DataFrame], rules: Rules) -> pd.DataFrame:
     """Return comparisons of a kind with their figures; ``p_adjusted`` is corrected for all of them."""
     if not pieces:
-        return pd.DataFrame(columns=["attribute", "group", "n", "flagged", "p_adjusted"]).astype({"p_adjusted": float})
+        return pd.DataFrame(columns=["attribute", "group", "n", "flagged", "p", "p_adjusted"]).astype(
+            {"p": float, "p_adjusted": float}
+        )
     table = pd.concat(pieces, ignore_index=True)
     hypotheses = int(sum(piece["hypotheses"].iloc[0] for piece in pieces if len(piece)))
     counts = [table[name].to_numpy() for name in ("flagged", "n", "reference_flagged", "reference_n")]
@@ -168,5 +172,5 @@ def _family(pieces: list[pd.DataFrame], rules: Rules) -> pd.DataFrame:
     table["ratio"], table["ratio_low"], table["ratio_high"] = ratio_interval(*counts)
     enough, p = rules.enough(table), np.full(len(table), np.nan)
     p[enough] = p_values(*(count[enough] for count in counts))
-    table["p_adjusted"] = holm(p, max(hypotheses, int(enough.sum())))
+    table["p"], table["p_adjusted"] = p, holm(p, max(hypotheses, int(enough.sum())))
     return table.drop(columns="hypotheses")

@@ -42,7 +42,7 @@ class Rules:
     minimum_expected_flags: float = 5.0
     alpha: float = 0.05
     least_ratio: float = 0.8
-    min_difference: float = 0.005
+    min_difference: float = 0.001
 
     def __post_init__(self) -> None:
         ranges = {

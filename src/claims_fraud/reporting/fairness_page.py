@@ -75,7 +75,7 @@ def flag_rate_figure(results: Results, small_cell: int) -> go.Figure:
         if len(some):
             figure.add_trace(_rates(some, verdict))
     figure.update_layout(
-        xaxis_title="flagged, % of the group's claims",
+        xaxis={"title": "flagged, % of the group's claims", "rangemode": "tozero"},
         yaxis={"autorange": "reversed", "categoryorder": "array", "categoryarray": list(table["label"])},
         height=160 + 26 * len(table),
         margin={"l": 10, "r": 10, "t": 30, "b": 50},
@@ -189,14 +189,20 @@ def _without_small_outcomes(table: pd.DataFrame, small_cell: int, few: np.ndarra
 def _of_attribute(name: str, found: Mapping[str, Any], small_cell: int) -> Iterable[Section]:
     table = _shown(found, small_cell)
     rest = f" The worst {MOST_GROUPS} of {len(table):,} groups." if len(table) > MOST_GROUPS else ""
+    table = table.head(MOST_GROUPS)
     yield Section(
         name,
-        "Ratios are of the group's flag rate to that of all others, and to that of the group named, with 95 % "
-        "intervals. KS is the largest difference between the distribution of the group's scores and that of all "
-        f"others, 0 to 1; scores are those below which 50 % and 99 % of the group's claims lie.{rest}",
-        table=_group_table(table.head(MOST_GROUPS)),
+        "Ratios are of the group's flag rate to that of all others, and to that of one group, the one that is flagged "
+        f"most unless another was named; with 95 % intervals.{rest}",
+        table=_rate_table(table),
     )
-    drivers = _driver_table(found, table.head(MOST_GROUPS), small_cell)
+    yield Section(
+        f"{name}: scores",
+        "Mean score, scores below which 50 % and 99 % of the group's claims lie, its share of the claims that rank "
+        "first, and KS, the largest difference between the distribution of its scores and that of all others, 0 to 1.",
+        table=_score_table(table),
+    )
+    drivers = _driver_table(found, table)
     if len(drivers):
         yield Section(
             f"{name}: what drives the scores",
@@ -209,27 +215,33 @@ def _of_attribute(name: str, found: Mapping[str, Any], small_cell: int) -> Itera
             f"{name}: among claims of known outcome",
             "Only claims that somebody looked at have an outcome. Where they were chosen unevenly, these rates say as "
             "much of the choice as of the flags.",
-            table=_outcome_table(table.head(MOST_GROUPS)),
+            table=_outcome_table(table),
         )
 
 
-def _group_table(table: pd.DataFrame) -> pd.DataFrame:
-    interval = _percent(table["flag_rate_low"]) + " to " + _percent(table["flag_rate_high"])
+def _rate_table(table: pd.DataFrame) -> pd.DataFrame:
+    reference = table["reference_one"].dropna().iloc[0]
     return pd.DataFrame(
         {
             "group": table["group"],
             "verdict": table["verdict"],
             "claims": table["n"],
             "flagged": table["flagged"],
-            "flagged, %": _percent(table["flag_rate"]),
-            "95 % interval": interval,
-            "to all others": _ratio(table, "others"),
-            "to the group": table["reference_one"],
-            "ratio to it": _ratio(table, "one"),
+            "flagged, %": _interval(*(100 * table[name] for name in ("flag_rate", "flag_rate_low", "flag_rate_high"))),
+            "ratio to all others": _interval(*(table[name] for name in RATIOS[:3])),
+            f"ratio to {reference}": _interval(*(table[name] for name in RATIOS[3:])),
+        }
+    )
+
+
+def _score_table(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "group": table["group"],
             "mean score": table["mean_score"].astype(float).round(2),
             "score, 50 %": table["score_p50"].astype(float).round(2),
             "score, 99 %": table["score_p99"].astype(float).round(2),
-            "of the top, %": (100 * table["top_share"].astype(float)).round(0),
+            "of the first, %": (100 * table["top_share"].astype(float)).round(0),
             "KS": table["ks"].astype(float).round(3),
         }
     )
@@ -240,7 +252,7 @@ def _outcome_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"group": table["group"], **rates})
 
 
-def _driver_table(found: Mapping[str, Any], table: pd.DataFrame, small_cell: int) -> pd.DataFrame:
+def _driver_table(found: Mapping[str, Any], table: pd.DataFrame) -> pd.DataFrame:
     shown = table["group"][table["n"].notna()]
     rows = [
         {
@@ -345,15 +357,10 @@ def _rounded(value: float | None) -> float:
     return np.nan if value is None else round(value, 3)
 
 
-def _percent(values: pd.Series) -> pd.Series:
-    """Return shares in per cent as text, missing where they are."""
-    return values.map(lambda value: f"{100 * value:.2f}", na_action="ignore")
-
-
-def _ratio(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return ratios with their intervals as text, missing where they are; an infinite end has been left out before."""
+def _interval(values: pd.Series, lows: pd.Series, highs: pd.Series) -> pd.Series:
+    """Return values with their intervals as text, missing where they are; JSON has no infinite end."""
     texts = [
-        None if pd.isna(ratio) else f"{ratio:.2f} ({low:.2f} to {'∞' if pd.isna(high) else format(high, '.2f')})"
-        for ratio, low, high in zip(*(table[f"{part}_{name}"] for part in ("ratio", "low", "high")), strict=True)
+        None if pd.isna(value) else f"{value:.2f} ({low:.2f} to {'∞' if pd.isna(high) else format(high, '.2f')})"
+        for value, low, high in zip(values, lows, highs, strict=True)
     ]
-    return pd.Series(texts, index=table.index, dtype=object)
+    return pd.Series(texts, index=values.index, dtype=object)
