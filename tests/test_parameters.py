@@ -38,7 +38,7 @@ LEAST = {
     "fairness": {},
     "reporting": {},
     "coordination": {},
-    "tracking": {},
+    "tracking": {"registered_model": "claims_autoencoder"},
 }
 
 
@@ -121,7 +121,8 @@ class TestMistakes:
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
             "model_selection, promotion, provider_scores, outcomes, fairness, reporting, coordination, tracking, "
-            "model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
+            "model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params "
+            "(docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):

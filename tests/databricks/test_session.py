@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,7 @@ class TestSession:
         spark.sql(f"CREATE TABLE dev_fraud_detection.{schema}.t USING delta AS SELECT 1 AS one")
         assert spark.table(f"dev_fraud_detection.{schema}.t").first()["one"] == 1
         spark.sql(f"DROP SCHEMA dev_fraud_detection.{schema} CASCADE")
+
+
+def test_jars_are_not_left_on_pythons_path(spark):
+    assert [entry for entry in sys.path if entry.endswith(".jar")] == []

@@ -154,3 +154,10 @@ def test_a_training_that_is_repeated_registers_nothing_twice(copied):
     assert copied.run("--pipelines=training") == (0, "")
     client = MlflowClient(f"sqlite:///{copied.path}/mlflow.db")
     assert [str(found.version) for found in client.search_model_versions("name='claims_autoencoder'")] == ["1"]
+
+
+def test_models_of_single_columns_are_registered_where_asked_for(copied):
+    assert copied.run("--pipelines=training", params="training.seed=1,tracking.column_models=register") == (0, "")
+    client = MlflowClient(f"sqlite:///{copied.path}/mlflow.db")
+    names = {found.name for found in client.search_registered_models()}
+    assert {"claims_autoencoder", "fraud_detector_claim_amount", "fraud_detector_procedure_code"} <= names

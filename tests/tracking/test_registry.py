@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+
 import mlflow
 import pandas as pd
 import pytest
@@ -25,17 +28,33 @@ def models():
     return [fitted(seed) for seed in range(3)]
 
 
-@pytest.fixture
-def registered(models, tmp_path):
-    """The contents of three registered versions, in a store of their own."""
+@contextlib.contextmanager
+def tracked_in(folder):
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.create_experiment("trial", artifact_location=str(tmp_path / "artifacts"))
-    mlflow.set_experiment("trial")
-    with mlflow.start_run():
-        assert [registry.register(model, NAME, 99.0) for model in models] == ["1", "2", "3"]
-    yield [model.model_version_ for model in models]
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    yield
     mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def store(models, tmp_path_factory):
+    """A store in which three versions are registered, not to be written to."""
+    folder = tmp_path_factory.mktemp("store")
+    with tracked_in(folder):
+        mlflow.create_experiment("trial", artifact_location=str(folder / "artifacts"))
+        mlflow.set_experiment("trial")
+        with mlflow.start_run():
+            assert [registry.register(model, NAME, 99.0) for model in models] == ["1", "2", "3"]
+    return folder
+
+
+@pytest.fixture
+def registered(store, models, tmp_path):
+    """The contents of the three versions, in a copy of the store."""
+    shutil.copy(store / "mlflow.db", tmp_path)
+    with tracked_in(tmp_path):
+        mlflow.set_experiment("trial")
+        yield [model.model_version_ for model in models]
 
 
 def champion() -> str:

@@ -124,6 +124,8 @@ def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
             "Maven Central: without a network, let one start with it come before."
         ) from error
     add_catalog(session, catalog)
+    # Spark puts the jars on Python's path, where they have nothing to offer and every look at it opens them all.
+    sys.path[:] = [entry for entry in sys.path if not entry.endswith(".jar")]
     return session
 
 
