@@ -196,9 +196,15 @@ class TestMistakes:
                 "patient_gender, patient_age, geographic_region. Did you mean 'patient_gender'? Name some of these, "
                 "or add it to columns.protected. ",
             ),
-            ({"references": {"claim_type": "inpatient"}}, "Parameters: fairness.references names 'claim_type'; allowed"),
+            (
+                {"references": {"claim_type": "inpatient"}},
+                "Parameters: fairness.references names 'claim_type'; allowed",
+            ),
             ({"bands": {"claim_amount": [10]}}, "Parameters: fairness.bands names 'claim_amount'; allowed are"),
-            ({"bands": {"patient_gender": [1]}}, "Parameters: fairness.bands names 'patient_gender', which is no number"),
+            (
+                {"bands": {"patient_gender": [1]}},
+                "Parameters: fairness.bands names 'patient_gender', which is no number",
+            ),
             ({"bands": {"patient_age": [65, 18]}}, "bands of 'patient_age' are [65.0, 18.0]; give at least one number"),
             ({"fail_on": "unfair"}, "Parameter 'fairness.fail_on' is 'unfair': input should be 'never', 'biased' or"),
         ],

@@ -19,6 +19,7 @@ from claims_fraud.fairness.intervals import difference_interval, holm, p_values,
 from claims_fraud.fairness.verdicts import WORST_FIRST, Rules
 
 OTHERS = "all others"
+NO_GROUPS = pd.DataFrame({"n": [], "flagged": []}, dtype="int64")
 QUANTILES = {"score_p50": 0.5, "score_p90": 0.9, "score_p99": 0.99}
 # Columns that are named as what drives a group's scores, and what a difference has to be to be worth a word.
 MOST_DRIVERS, VISIBLE = 3, 0.01
@@ -100,7 +101,8 @@ def compared(
         _family([_against_others(name, counts) for name, counts in pairs.items()], rules),
     ]
     tested = [family for family in families if family["p_adjusted"].notna().any()]
-    table = pd.concat(families, ignore_index=True)
+    # Without the empty ones, whose types are not known.
+    table = pd.concat([family for family in families if len(family)] or families[:1], ignore_index=True)
     table["p_adjusted"] = np.minimum(table["p_adjusted"] * len(tested), 1.0)
     table["verdict"] = rules.verdicts(table)
     order = table["verdict"].map({verdict: place for place, verdict in enumerate(WORST_FIRST)})
@@ -160,11 +162,7 @@ def _pairs(name: str, table: pd.DataFrame, reference: str, reference_n: Any, ref
 
 def _family(pieces: list[pd.DataFrame], rules: Rules) -> pd.DataFrame:
     """Return comparisons of a kind with their figures; ``p_adjusted`` is corrected for all of them."""
-    if not pieces:
-        return pd.DataFrame(columns=["attribute", "group", "n", "flagged", "p", "p_adjusted"]).astype(
-            {"p": float, "p_adjusted": float}
-        )
-    table = pd.concat(pieces, ignore_index=True)
+    table = pd.concat(pieces or [_pairs("", NO_GROUPS, OTHERS, 0, 0)], ignore_index=True)
     hypotheses = int(sum(piece["hypotheses"].iloc[0] for piece in pieces if len(piece)))
     counts = [table[name].to_numpy() for name in ("flagged", "n", "reference_flagged", "reference_n")]
     table["flag_rate"], table["flag_rate_low"], table["flag_rate_high"] = share_interval(*counts[:2])
@@ -173,4 +171,4 @@ def _family(pieces: list[pd.DataFrame], rules: Rules) -> pd.DataFrame:
     enough, p = rules.enough(table), np.full(len(table), np.nan)
     p[enough] = p_values(*(count[enough] for count in counts))
     table["p"], table["p_adjusted"] = p, holm(p, max(hypotheses, int(enough.sum())))
-    return table.drop(columns="hypotheses")
+    return table
