@@ -167,4 +167,4 @@ def _table(comparisons: pd.DataFrame, metrics: Mapping[str, pd.DataFrame]) -> pd
         pd.concat(pieces) if pieces else pd.DataFrame(columns=["attribute", "group", *OF_AN_ATTRIBUTE], dtype=object)
     )
     table = comparisons.merge(figures, on=["attribute", "group"], how="left")
-    return table.reindex(columns=[name for name, *_ in FIELDS])
+    return table.reindex(columns=[name for name, *_ in FIELDS]).astype(dict.fromkeys(OF_AN_ATTRIBUTE, float))
