@@ -34,7 +34,7 @@ spark: .venv/spark ## Set up what --env=databricks needs: Spark and Delta
 test: .venv/dev ## Set up and run the tests
 	@$(BIN)/python -m pytest
 	@# The examples of the libraries, apart: with Kedro imported its log would be taken for what an example prints.
-	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims
+	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims src/claims_fraud/fairness
 
 test-bundle: .venv/dev ## Build the wheel and the configuration, run them in a clean environment, and serve a model in another
 	@$(BIN)/python -m pytest tests/end_to_end -m bundle

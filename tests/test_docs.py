@@ -28,7 +28,7 @@ from claims_fraud.monitoring import history_schema, report_schema
 from claims_fraud.parameters import Parameters, SelectionParameters
 from claims_fraud.pipeline_registry import register_pipelines
 from claims_fraud.pipelines.model_selection.nodes import select_model
-from claims_fraud.schemas import FraudScores, ProviderScores
+from claims_fraud.schemas import BiasSummary, FraudScores, ProviderScores
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import REPOSITORY, Project
 
@@ -51,7 +51,8 @@ RUN_SETTINGS = {
     "new_claims": "Claims to score with the stored model.",
 }
 # Subcommands that run pipelines, or look at what they wrote, in an environment.
-JOBS = ("ingest", "train", "select", "promote", "rollback", "score", "providers", "monitor", "tables")
+JOBS = ("ingest", "train", "select", "promote", "rollback", "score", "providers")
+JOBS += ("monitor", "fairness-validate", "tables")
 DATABRICKS_SETTINGS = {
     "catalog": "First part of the tables' names.",
     "schema": "Second part of the tables' names.",
@@ -61,6 +62,7 @@ DATABRICKS_SETTINGS = {
     "claim_labels": "Known outcomes, as for `raw_claims`; read only with `training.evaluate_labels`.",
     "new_claims": "Claims to score with the stored model, as for `raw_claims`.",
     "output_table": "Table of the ranked claims.",
+    "bias_table": "Table of the groups that the fairness analysis compares.",
     "create_schema": "Whether a missing schema is created; false where a deployment creates it.",
     "schema_changes": "What becomes of a table whose columns change: `merge` adds new ones, `refuse` ends the run, "
     "`replace` gives an overwritten table those of the data.",
@@ -70,6 +72,7 @@ DATABRICKS_SETTINGS = {
 ALL_SETTINGS = {*RUN_SETTINGS, *DATABRICKS_SETTINGS}
 # What environments of users are called in examples.
 EXAMPLE_ENVIRONMENTS = {"ours"}
+DICTIONARIES = {str: "mapping of names to groups", tuple[float, ...]: "mapping of names to lists of numbers"}
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -174,7 +177,7 @@ class TestCommandLinePage:
 
     def test_has_the_options_of_jobs_with_those_that_take_them(self) -> None:
         said = {
-            option: sorted(JOBS if names == "each" else re.findall(r"\w+", names))
+            option: sorted(JOBS if names == "each" else re.findall(r"[\w-]+", names))
             for options, names in self.options
             for option in re.findall(r"--[a-z-]+", options)
         }
@@ -235,6 +238,10 @@ class TestOutputsAreListed:
         text = section(self.outputs_page, "provider_scores")
         rows = table_rows(text, r"((?:`\w+`(?:, )?)+)")
         assert re.findall(r"\w+", " ".join(rows)) == list(ProviderScores.to_schema().columns)
+
+    def test_every_column_of_bias_summary(self) -> None:
+        rows = table_rows(section(self.outputs_page, "bias_summary"), r"((?:`\w+`(?:, )?)+)")
+        assert sorted(re.findall(r"\w+", " ".join(rows))) == sorted(BiasSummary.to_schema().columns)
 
     def test_every_key_of_selected_model(self) -> None:
         swapped = {"average_precision": 0.5, "base_rate": 0.05}
@@ -359,7 +366,7 @@ def type_text(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return "list of names"
     if get_origin(annotation) is dict:
-        return "list of names, or of `name: treatment`"
+        return DICTIONARIES.get(get_args(annotation)[1], "list of names, or of `name: treatment`")
     return TYPES.get(annotation, {"date": "date", "datetime": "date and time"}.get(annotation.__name__, ""))
 
 
@@ -368,7 +375,8 @@ def default_text(field: FieldInfo) -> str:
         return "today, in UTC"
     value = field.default
     if isinstance(value, dict):
-        return ", ".join(f"`{name}: {treatment}`" for name, treatment in value.items())
+        written = {name: list(one) if isinstance(one, tuple) else one for name, one in value.items()}
+        return ", ".join(f"`{name}: {one}`" for name, one in written.items()) or "`{}`"
     if isinstance(value, tuple):
         return ", ".join(f"`{name}`" for name in value) or "`[]`"
     return f"`{plain(value)}`"

@@ -36,6 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory):
         assert job("score", "--model=champion", "--threshold-percentile=90") == (0, "")
         assert job("providers") == (0, "")
         assert job("monitor", "--period=none", "--param=monitoring.minimum_rows=100") == (0, "")
+        names = "--protected-attributes=patient_gender,patient_age"
+        assert job("fairness-validate", names, "--threshold-percentile=80") == (0, "")
         yield project
 
 
@@ -55,6 +57,13 @@ class TestJobs:
         providers = project.table("07_model_output/provider_scores.parquet")
         assert set(providers["provider_id"]) == set(scores["provider_id"])
         assert (providers["claims"] * providers["top_share"]).sum() == pytest.approx(scores["flagged"].sum())
+
+    def test_fairness_is_that_of_the_attributes_and_the_threshold_given(self, project: Project):
+        scores = project.table("07_model_output/fraud_scores.parquet")
+        table = project.table("07_model_output/bias_summary.parquet").set_index("attribute")
+        assert set(table.index) == {"patient_gender", "patient_age", "patient_gender × patient_age"}
+        genders = table.loc["patient_gender"].drop_duplicates("group")
+        assert genders["flagged"].sum() == (scores["fraud_percentile"] > 80).sum()
 
     def test_new_claims_are_scored_with_the_stored_model(self, project: Project, write_claims):
         claims = project.table("01_raw/claims_train.parquet").tail(10).assign(claim_id=[f"N{n}" for n in range(10)])

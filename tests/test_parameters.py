@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import (
+    FairnessParameters,
     OutcomeParameters,
     Parameters,
     ProviderParameters,
+    ReportingParameters,
     ScoringParameters,
     TrainingParameters,
     check_parameters,
@@ -35,6 +37,7 @@ LEAST = {
     "reporting": {},
     "provider_scores": {},
     "outcomes": {},
+    "fairness": {},
     "coordination": {},
     "tracking": {"registered_model": "claims_autoencoder"},
 }
@@ -90,6 +93,8 @@ class TestValidParameters:
         assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
         assert configured.provider_scores == ProviderParameters()
         assert configured.outcomes == OutcomeParameters()
+        assert configured.fairness == FairnessParameters()
+        assert configured.reporting == ReportingParameters()
 
     def test_every_field_says_what_it_is(self):
         models = (
@@ -99,6 +104,8 @@ class TestValidParameters:
             ScoringParameters,
             ProviderParameters,
             OutcomeParameters,
+            FairnessParameters,
+            ReportingParameters,
         )
         silent = [name for model in models for name, field in model.model_fields.items() if not field.description]
         assert silent == []
@@ -114,9 +121,9 @@ class TestMistakes:
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
             "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, promotion, provider_scores, outcomes, monitoring, reporting, coordination, tracking, "
-            "model_type, raw_claims. Did you mean "
-            "'raw_claims'? Correct conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
+            "model_selection, promotion, provider_scores, outcomes, monitoring, fairness, reporting, coordination, "
+            "tracking, model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params "
+            "(docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):
@@ -175,6 +182,37 @@ class TestMistakes:
     )
     def test_peer_columns_that_cannot_be(self, peers, columns, told):
         assert told in message(provider_scores={"peer_columns": peers}, columns=columns)
+
+    @pytest.mark.parametrize("names", ["patient_age;patient_gender", ["patient_age", "patient_gender"]])
+    def test_attributes_of_the_fairness_analysis_may_be_a_text(self, names):
+        parameters = check_parameters(given(fairness={"attributes": names}), RUN_SETTINGS)
+        assert parameters.fairness.analysed(parameters.columns) == ("patient_age", "patient_gender")
+
+    @pytest.mark.parametrize(
+        ("fairness", "told"),
+        [
+            (
+                {"attributes": ["patient_gendr"]},
+                "Parameters: fairness.attributes names 'patient_gendr'; allowed are the protected columns: "
+                "patient_gender, patient_age, geographic_region. Did you mean 'patient_gender'? Name some of these, "
+                "or add it to columns.protected. ",
+            ),
+            (
+                {"references": {"claim_type": "inpatient"}},
+                "Parameters: fairness.references names 'claim_type'; allowed",
+            ),
+            ({"bands": {"claim_amount": [10]}}, "Parameters: fairness.bands names 'claim_amount'; allowed are"),
+            (
+                {"bands": {"patient_gender": [1]}},
+                "Parameters: fairness.bands names 'patient_gender', which is no number",
+            ),
+            ({"bands": {"patient_age": [65, 18]}}, "bands of 'patient_age' are [65.0, 18.0]; give at least one number"),
+            ({"fail_on": "unfair"}, "Parameter 'fairness.fail_on' is 'unfair': input should be 'never', 'biased' or"),
+        ],
+        ids=["attribute", "reference", "band", "band of a code", "order of bands", "gate"],
+    )
+    def test_of_the_fairness_analysis(self, fairness, told):
+        assert told in message(fairness=fairness)
 
     def test_an_unknown_treatment_of_a_protected_column(self):
         told = message(columns={"protected": [{"patient_gender": "ignored"}]})

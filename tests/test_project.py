@@ -50,6 +50,8 @@ CONTRACT = {
     "monitoring_verdict",
     "fraud_scores",
     "top_claims",
+    "bias_summary",
+    "fairness_verdict",
     "claim_labels",
 }
 LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model output", "reporting"]
@@ -137,6 +139,7 @@ class TestRegistry:
         assert yaml.safe_load(listed.output) == [
             "__default__",
             "data_ingestion",
+            "fairness",
             "model_selection",
             "monitor_new",
             "monitoring",
@@ -157,7 +160,7 @@ class TestRegistry:
         assert all(name.replace("_", "").isalpha() and name.islower() for name in names)
 
 
-DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores", "monitoring")
+DEFAULT = ("data_ingestion", "training", "scoring", "provider_scores", "monitoring", "fairness")
 PROVIDERS = {"07_model_output/provider_scores.parquet", "08_reporting/provider_metrics.json"}
 MONITORED = {
     "07_model_output/drift_report.parquet",
@@ -165,6 +168,14 @@ MONITORED = {
     "08_reporting/monitoring_verdict.json",
     "08_reporting/drift_page.html",
     "08_reporting/drift_figure.json",
+}
+FAIRNESS = {
+    "07_model_output/bias_summary.parquet",
+    "08_reporting/fairness_results.json",
+    "08_reporting/fairness_metrics.json",
+    "08_reporting/fairness_verdict.json",
+    "08_reporting/fairness_report.html",
+    "08_reporting/fairness_figure.json",
 }
 INGESTED = {
     "02_intermediate/rejected_claims.parquet",
@@ -188,11 +199,12 @@ class TestRunOptions:
             ("--pipelines=data_ingestion,scoring", INGESTED | SCORED),
             ("--tags=scoring", SCORED),
             ("--nodes=list_top_claims", {"08_reporting/top_claims.csv"}),
-            ("--from-nodes=score_features", SCORED | PROVIDERS | MONITORED),
+            ("--from-nodes=score_features", SCORED | PROVIDERS | MONITORED | FAIRNESS),
             ("--pipelines=provider_scores", PROVIDERS),
             ("--pipelines=monitoring", MONITORED),
+            ("--pipelines=fairness", FAIRNESS),
             ("--to-nodes=split_features", INGESTED),
-            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS | MONITORED),
+            ("--from-inputs=fraud_scores", REPORTED | PROVIDERS | MONITORED | FAIRNESS),
             ("--to-outputs=features", {"02_intermediate/rejected_claims.parquet", "04_feature/features.parquet"}),
         ],
     )
@@ -280,6 +292,7 @@ class TestMlflow:
         folder = project.path / "mlartifacts" / first.info.run_id / "artifacts"
         assert {file.name for file in folder.iterdir()} == {
             "monitoring_verdict.json",
+            "fairness_metrics.json",
             "provider_metrics.json",
             "scoring_metrics.json",
             "training_metrics.json",
@@ -294,6 +307,14 @@ class TestMlflow:
         metrics = json.loads((project.data / "08_reporting/provider_metrics.json").read_text())
         assert first.data.metrics["providers.n"] == metrics["n"]
         assert first.data.metrics["providers.aggregates.scored"] == metrics["aggregates"]["scored"]
+
+    def test_has_the_figures_of_the_fairness_analysis_and_no_group(self, first, project):
+        metrics = json.loads((project.data / "08_reporting/fairness_metrics.json").read_text())
+        assert first.data.metrics["fairness.is_fair"] == metrics["is_fair"]
+        assert first.data.metrics["fairness.patient_age.biased"] == metrics["patient_age"]["biased"]
+        told = json.dumps([first.data.metrics, metrics])
+        groups = project.table("07_model_output/bias_summary.parquet")["group"]
+        assert not [group for group in groups.unique() if f'"{group}' in told or f".{group}" in told]
 
     def test_is_finished_and_named_after_the_pipeline(self, first):
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")
@@ -335,7 +356,12 @@ class TestEvents:
             "pre_monitoring",  # it begins as soon as claims are ranked
             "post_scoring",
             "post_monitoring",
+            "pre_fairness_analysis",
+            "post_fairness_analysis",
         ]
+        verdict = json.loads((project.data / "08_reporting/fairness_verdict.json").read_text())
+        assert events[4]["protected_attributes"] == ["patient_gender", "patient_age", "geographic_region"]
+        assert events[5]["results"] == verdict
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
         assert events[1]["metrics"]["mean_fraud_score"] == metrics["mean_fraud_score"]
 

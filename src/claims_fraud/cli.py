@@ -210,6 +210,18 @@ def monitor(*, new: bool, period: str | None, fail_on: str | None, **options: An
 
 
 @job
+@click.option("--protected-attributes", metavar="NAME,…", help="Protected columns to analyse; all if not given.")
+@click.option("--threshold-percentile", type=float, help="Count claims strictly above it as flagged, 0 to below 100.")
+@click.option("--output-table", "bias_table", help="Table of the groups and how they compare.")
+def fairness_validate(*, protected_attributes: str | None, threshold_percentile: float | None, **options: Any) -> None:
+    """Measure whether flags fall unevenly on protected groups; status 3 if so and `fairness.fail_on` says so."""
+    # A comma separates the parameters of a run.
+    names = protected_attributes.replace(",", ";") if protected_attributes else None
+    options |= {"fairness.attributes": names, "fairness.threshold_percentile": threshold_percentile}
+    _run_job("fairness", options)
+
+
+@job
 def tables(**options: Any) -> None:
     """Print the Delta tables that are there, with their history."""
     env, conf_source = options.pop("environment"), options.pop("conf_source")

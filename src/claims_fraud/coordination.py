@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class CoordinationSpecs:
 
     @_spec
     def post_fairness_analysis(self, results: Mapping[str, Any]) -> None:
-        """After what was found of each attribute is saved."""
+        """After what was found of each attribute is saved; ``results`` are `fairness_verdict`."""
 
     @_spec
     def pre_monitoring(self, model_type: str) -> None:
@@ -66,6 +67,11 @@ class CoordinationSpecs:
     @_spec
     def post_monitoring(self, model_type: str, results: Mapping[str, Any]) -> None:
         """After what was found of each feature is saved."""
+
+
+def told_with(event: str) -> tuple[str, ...]:
+    """Return the names of what is told with an event: the arguments of its hook."""
+    return tuple(signature(getattr(CoordinationSpecs, event)).parameters)[1:]
 
 
 class EventLog:

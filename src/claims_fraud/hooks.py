@@ -16,7 +16,7 @@ from kedro.pipeline.node import Node
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.configuration import let_catalog_read
-from claims_fraud.coordination import Coordinator, EventLog
+from claims_fraud.coordination import Coordinator, EventLog, told_with
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
 
@@ -30,6 +30,7 @@ METRICS = {
     "outcome_metrics": "outcomes.",
     "promotion_report": "promotion.",
     "monitoring_verdict": "monitoring.",
+    "fairness_metrics": "fairness.",
 }
 RESULTS = (
     "fraud_scores",
@@ -42,8 +43,11 @@ RESULTS = (
     "drift_report",
     "drift_history",
     "drift_page",
+    "bias_summary",
     *METRICS,
     "selected_model",
+    "fairness_verdict",
+    "fairness_report",
 )
 
 
@@ -53,11 +57,13 @@ BEFORE = {
     "scoring": "pre_scoring",
     "score_new": "pre_scoring",
     "monitoring": "pre_monitoring",
+    "fairness": "pre_fairness_analysis",
 }
 AFTER = {
     "training_metrics": "post_model_training",
     "scoring_metrics": "post_scoring",
     "monitoring_verdict": "post_monitoring",
+    "fairness_verdict": "post_fairness_analysis",
 }
 
 
@@ -123,7 +129,7 @@ class ProjectHooks:
         """Tell plug-ins that a pipeline begins."""
         for event in {BEFORE[tag] for tag in node.tags & BEFORE.keys()} - self.begun:
             self.begun.add(event)
-            self.coordinator.tell(event, model_type=self.parameters.training.model_type)
+            self.coordinator.tell(event, **self._about(event))
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
@@ -149,9 +155,18 @@ class ProjectHooks:
             sample: Any = self.catalog.get(dataset_name)
             run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name in AFTER:
-            what = "metrics" if dataset_name.endswith("metrics") else "results"
-            model_type = self.parameters.training.model_type
-            self.coordinator.tell(AFTER[dataset_name], model_type=model_type, **{what: data})
+            event = AFTER[dataset_name]
+            self.coordinator.tell(event, **self._about(event, data))
+
+    def _about(self, event: str, found: Any = None) -> dict[str, Any]:
+        """Return what is told with an event; what was ``found`` with one that comes after."""
+        every = {
+            "model_type": self.parameters.training.model_type,
+            "protected_attributes": list(self.parameters.fairness.analysed(self.parameters.columns)),
+            "metrics": found,
+            "results": found,
+        }
+        return {name: every[name] for name in told_with(event)}
 
     def _register(self, model: ClaimsTreeAutoencoder) -> None:
         """Register the model that was trained, where the run is recorded."""

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from claims_fraud.autoencoder.boosters import Device, ModelType
 from claims_fraud.claims import Columns, IngestionParameters
 from claims_fraud.drift import Limits
 from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.fairness import Rules
+from claims_fraud.fairness.groups import check_bands
 from claims_fraud.providers import provider_scores_schema, summary_schema
 
 Period = Literal["month", "week", "none"]
@@ -204,12 +206,94 @@ class MonitoringParameters(BaseModel):
         return Limits(self.minimum_rows, self.false_alarm_rate, self.least_psi, self.drifting_psi, self.drifted_psi)
 
 
-class ReportingParameters(BaseModel):
-    """What reports that are shared may show."""
+class FairnessParameters(BaseModel):
+    """How flags and scores are compared between protected groups."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    small_cell: int = Field(11, ge=1, description="Figures of fewer claims than this are not shown.")
+    attributes: tuple[str, ...] | None = Field(
+        None,
+        description="Protected columns to analyse, a list, or a text in which `;` separates them; null takes all of "
+        "`columns.protected`.",
+    )
+    threshold_percentile: float | None = Field(
+        None,
+        ge=0,
+        lt=100,
+        description="Claims whose `fraud_percentile` is strictly above it count as flagged; null takes `flagged` as it "
+        "is.",
+    )
+    top_k: int = Field(100, ge=1, description="Claims that rank first, of which each group has a share.")
+    bands: dict[str, tuple[float, ...]] = Field(
+        {"patient_age": (18, 30, 45, 65, 80)},
+        description="Where bands of a protected number begin, ascending; of one that is not named they are fifths.",
+    )
+    references: dict[str, str] = Field(
+        {},
+        description="By protected column the group that others are compared with, in place of the one with the highest "
+        "flag rate.",
+    )
+    intersections: bool = Field(True, description="Whether groups of two protected columns at once are compared too.")
+    minimum_group_size: int = Field(100, ge=1, description="Claims of a group that is judged.")
+    minimum_expected_flags: float = Field(
+        5,
+        ge=0,
+        description="Flags that each of two groups would have if all were flagged alike; with fewer none is judged.",
+    )
+    alpha: float = Field(
+        0.05, gt=0, lt=1, description="Chance that any group at all is found biased where all are flagged alike."
+    )
+    least_ratio: float = Field(
+        0.8,
+        gt=0,
+        lt=1,
+        description="Flag rates that differ by this factor or less do not matter; 0.8 is the four-fifths rule.",
+    )
+    min_difference: float = Field(
+        0.001, ge=0, lt=1, description="Flag rates that differ by this or less do not matter: one claim in a thousand."
+    )
+    max_sample_rows: int = Field(
+        10_000, ge=1, description="Claims at most from which it is told how well protected columns can be guessed."
+    )
+    role_rows: int = Field(
+        6_000, ge=0, description="Claims at most on which the roles of protected columns are tried; 0 tries none."
+    )
+    fail_on: Literal["never", "biased", "inconclusive"] = Field(
+        "never", description="Verdict that ends the run with status 3, after all is saved; `inconclusive`: either."
+    )
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _names_in_a_text(cls, value: Any) -> Any:
+        """Accept ``a;b`` for ``[a, b]``: a comma separates the parameters of the command line."""
+        return [name.strip() for name in value.split(";") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("bands")
+    @classmethod
+    def _bands_ascend(cls, value: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+        check_bands(value)
+        return value
+
+    @property
+    def rules(self) -> Rules:
+        """What matters and what is enough, of these."""
+        return Rules(**self.model_dump(include=set(Rules.__dataclass_fields__)))
+
+    def analysed(self, columns: Columns) -> tuple[str, ...]:
+        """Return the protected columns that are analysed."""
+        return tuple(columns.protected) if self.attributes is None else self.attributes
+
+
+class ReportingParameters(BaseModel):
+    """What reports that are shared show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    small_cell: int = Field(
+        11,
+        ge=0,
+        description="Counts of fewer claims are not shown in reports, nor counts that give them away.",
+    )
 
 
 class TrackingParameters(BaseModel):
@@ -258,6 +342,7 @@ class Parameters(BaseModel):
     provider_scores: ProviderParameters
     outcomes: OutcomeParameters
     monitoring: MonitoringParameters
+    fairness: FairnessParameters
     reporting: ReportingParameters
     coordination: CoordinationParameters
     tracking: TrackingParameters
@@ -280,6 +365,29 @@ class Parameters(BaseModel):
                     "provider_scores.peer_columns must not have the name of one of its own columns "
                     "(docs/reference/outputs.md), nor be named twice; rename it in the raw claims"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_protected(self) -> Self:
+        """Raise ValueError if the fairness analysis names a column that is not protected."""
+        known = list(self.columns.protected)
+        named = {
+            "attributes": self.fairness.attributes or (),
+            "references": self.fairness.references,
+            # The default bands of an age do no harm where there is none.
+            "bands": self.fairness.bands.keys() - FairnessParameters().bands.keys(),
+        }
+        for key, names in named.items():
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise ValueError(
+                    f"fairness.{key} names {unknown[0]!r}; allowed are the protected columns: "
+                    f"{listed(known, 40) or 'none'}.{nearest(unknown[0], known)} Name some of these, or add it to "
+                    "columns.protected"
+                )
+        codes = [name for name in self.fairness.bands if name in self.columns.categorical]
+        if codes:
+            raise ValueError(f"fairness.bands names {codes[0]!r}, which is no number; leave it out")
         return self
 
 

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 from claims_fraud.pipelines import (
     data_ingestion,
+    fairness,
     model_selection,
     monitoring,
     outcomes,
@@ -30,6 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "scoring": scoring.create_pipeline(),
         "provider_scores": provider_scores.create_pipeline(),
         "monitoring": monitoring.create_pipeline(),
+        "fairness": fairness.create_pipeline(),
     }
     by_what_was_trained = {
         name: Pipeline(pipelines[name], inputs={"live_autoencoder": "autoencoder"})

@@ -48,3 +48,27 @@ class FraudScores(pa.DataFrameModel):
     model_type: Series[str] = pa.Field(isin=["catboost", "xgboost"])
     model_version: Series[str] = pa.Field(str_matches="^[0-9a-f]{12}$")
     scored_at: Series[Timestamp]
+
+
+class BiasSummary(pa.DataFrameModel):
+    """`bias_summary`: groups of protected columns, each beside a reference; a row a comparison."""
+
+    attribute: Series[str]
+    group: Series[str]
+    n: Series[int] = pa.Field(ge=0)
+    flagged: Series[int] = pa.Field(ge=0)
+    flag_rate: Series[float] = pa.Field(ge=0, le=1)
+    reference: Series[str]
+    difference: Series[float] = pa.Field(ge=-1, le=1)
+    ratio: Series[float] = pa.Field(ge=0, nullable=True)
+    ratio_low: Series[float] = pa.Field(ge=0)
+    ratio_high: Series[float] = pa.Field(ge=0)
+    p_adjusted: Series[float] = pa.Field(ge=0, le=1, nullable=True)
+    verdict: Series[str] = pa.Field(isin=["fair", "biased", "inconclusive", "insufficient"])
+    difference_low: Series[float] = pa.Field(ge=-1, le=1)
+    difference_high: Series[float] = pa.Field(ge=-1, le=1)
+    flag_rate_low: Series[float] = pa.Field(ge=0, le=1)
+    flag_rate_high: Series[float] = pa.Field(ge=0, le=1)
+    mean_score: Series[float] = pa.Field(ge=0, nullable=True)
+    top_share: Series[float] = pa.Field(ge=0, le=1, nullable=True)
+    ks: Series[float] = pa.Field(ge=0, le=1, nullable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -27,7 +28,12 @@ TABLES = {
     "provider_scores": "07_model_output/provider_scores",
     "drift_report": "07_model_output/drift_report",
     "drift_history": "07_model_output/drift_history",
+    "bias_summary": "07_model_output/bias_summary",
 }
+
+
+# Plotly gives each figure on a page an id of its own.
+WITHOUT_IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class OnSpark(Project):
@@ -63,7 +69,7 @@ def spark_table(spark, project: OnSpark, name: str) -> pd.DataFrame:
 
 def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
     assert set(on_pandas) == set(on_spark)
-    key = next(name for name in ("claim_id", "provider_id", "batch_id") if name in on_pandas)
+    key = next(name for name in ("claim_id", "provider_id", "batch_id", "group") if name in on_pandas)
     one, other = (
         frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
         for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
@@ -143,6 +149,13 @@ class TestSameTables:
         assert one.pop("psi") == pytest.approx(other.pop("psi"), rel=1e-9)
         assert one == other
         assert one["batches"] >= 3
+
+    @pytest.mark.parametrize("name", ["fairness_verdict.json", "fairness_figure.json", "fairness_report.html"])
+    def test_fairness_comes_to_the_same(self, both, name):
+        project, on_spark = both
+        files = project.data / "08_reporting" / name, on_spark.path / "artifacts/reporting" / name
+        one, other = (WITHOUT_IDS.sub("", file.read_text(encoding="utf-8")) for file in files)
+        assert one == other
 
     def test_the_list_for_people_is_the_same_file(self, both):
         project, on_spark = both

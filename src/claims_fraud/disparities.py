@@ -1,0 +1,169 @@
+"""The fairness analysis of scored claims: what is counted of them, and what the findings come to.
+
+Not for counting or judging: that is `claims_fraud.fairness`, a library on any frame. Not for reports, which leave out
+small cells: see `claims_fraud.reporting.fairness_page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from claims_fraud import frames
+from claims_fraud.claims import Columns
+from claims_fraud.claims.rows import numbers
+from claims_fraud.errors import GateNotPassed, InputError, listed
+from claims_fraud.fairness.counts import Counting, Summary, summarise
+from claims_fraud.fairness.findings import OF_AN_ATTRIBUTE, Findings, plain_rows
+from claims_fraud.fairness.groups import bands_for
+from claims_fraud.fairness.verdicts import BIASED, INCONCLUSIVE, WORST_FIRST, worst
+from claims_fraud.frames import Frame
+from claims_fraud.labels import labels_of
+from claims_fraud.parameters import FairnessParameters
+
+OUTCOME = "is_fraud"
+SCORED = ("flagged", "rank", "fraud_score", "fraud_percentile")
+# Intersections that are told one by one: the worst.
+MOST_INTERSECTIONS = 20
+
+
+def check_has_scores(fraud_scores: Frame, columns: Columns) -> None:
+    """Raise InputError if `fraud_scores` lack a column that the analysis reads."""
+    found = set(fraud_scores.columns)
+    lacking = [name for name in (*columns.features, *SCORED, *columns.surprises) if name not in found]
+    if lacking:
+        raise InputError(
+            f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
+            "first (`kedro run --pipelines=scoring`)."
+        )
+
+
+def counting_of(sample: pd.DataFrame, columns: Columns, fairness: FairnessParameters, outcome: str | None) -> Counting:
+    """Return what is counted; bands that are not given are chosen by the sample."""
+    attributes = fairness.analysed(columns)
+    return Counting(
+        attributes,
+        bands_for(sample, attributes, fairness.bands),
+        top_k=fairness.top_k,
+        threshold=fairness.threshold_percentile,
+        outcome=outcome,
+        surprises=columns.surprises,
+        pairs=fairness.intersections,
+    )
+
+
+def with_outcomes(
+    fraud_scores: Frame, load_labels: Callable[[], Frame], columns: Columns, evaluate_labels: bool
+) -> tuple[Frame, str | None]:
+    """Return the claims and their column of outcomes: that of the label, `claim_labels` if asked for, or none."""
+    if columns.label:
+        return fraud_scores, columns.label
+    if not evaluate_labels:
+        return fraud_scores, None
+    labels = labels_of(fraud_scores, load_labels, columns)
+    return frames.left_join(fraud_scores, labels[[columns.claim_id, OUTCOME]], columns.claim_id), OUTCOME
+
+
+def counted(batch: pd.DataFrame, counting: Counting) -> Summary:
+    """Return the counts of a batch, whose outcomes may be text; one that is neither 0 nor 1 is not known."""
+    if counting.outcome:
+        outcome = numbers(batch[counting.outcome])
+        batch = batch.assign(**{counting.outcome: outcome.where(outcome.isin([0.0, 1.0]))})
+    return summarise(batch, counting)
+
+
+def counted_columns(counting: Counting) -> list[str]:
+    """Return the columns that counting reads."""
+    outcome = [counting.outcome] if counting.outcome else []
+    return [*counting.attributes, *SCORED, *counting.surprises, *outcome]
+
+
+def results_of(
+    findings: Findings, summary: Summary, counting: Counting, fairness: FairnessParameters
+) -> dict[str, Any]:
+    """Return `fairness_results`, but for proxies and roles."""
+    crossed = findings.table[~findings.table["attribute"].isin(counting.attributes)]
+    flagged = [found["overall_metrics"]["flagged"] for found in findings.attributes.values() if "error" not in found]
+    verdicts = crossed["verdict"].value_counts()
+    # The biased ones come first.
+    most = max(MOST_INTERSECTIONS, int(verdicts.get(BIASED, 0)))
+    told = crossed.drop(columns=OF_AN_ATTRIBUTE).head(most).reset_index(drop=True)
+    return {
+        "n": summary["n"],
+        "flagged": flagged[0] if flagged else None,
+        "threshold_percentile": fairness.threshold_percentile,
+        "top_k": fairness.top_k,
+        "bands": {name: list(edges) for name, edges in counting.bands.items()},
+        "rules": fairness.model_dump(include={*vars(fairness.rules)}),
+        "attributes": findings.attributes,
+        "intersections": {
+            "verdicts": {verdict: int(verdicts.get(verdict, 0)) for verdict in WORST_FIRST},
+            "worst": list(plain_rows(told).values()),
+        },
+    }
+
+
+def verdict_of(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `fairness_verdict`: of each attribute, and of all, with the groups named."""
+    attributes = {name: _attribute_verdict(found) for name, found in results["attributes"].items()}
+    crossed = [row["group"] for row in results["intersections"]["worst"] if row["verdict"] == BIASED]
+    verdicts = [found["verdict"] for found in attributes.values() if "verdict" in found]
+    verdict = worst([*verdicts, *([BIASED] if crossed else [])])
+    return {
+        "verdict": verdict,
+        "is_fair": verdict != BIASED,
+        "n": results["n"],
+        "attributes": attributes,
+        "intersections": {BIASED: crossed},
+    }
+
+
+def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `fairness_metrics`: figures without the name or the size of a group."""
+    analysed = {name: found for name, found in results["attributes"].items() if "error" not in found}
+    verdict = verdict_of(results)
+    return {
+        "is_fair": int(verdict["is_fair"]),
+        "n": results["n"],
+        "flagged": results["flagged"],
+        "intersections": results["intersections"]["verdicts"],
+        **{
+            name: {
+                "is_fair": int(found["overall_metrics"]["is_fair"]),
+                **found["overall_metrics"]["verdicts"],
+                "largest_ks": found["overall_metrics"]["largest_ks"],
+                "proxy_auroc": (results["proxies"].get(name) or {}).get("auroc"),
+            }
+            for name, found in analysed.items()
+        },
+    }
+
+
+def check_gate(verdict: Mapping[str, Any], fail_on: str) -> None:
+    """Raise GateNotPassed, with the groups named, if the verdict is one that ends the run.
+
+    An intersection counts where it is biased. That one is inconclusive is the rule, for it has few claims.
+    """
+    stopping = {"never": (), "biased": (BIASED,), "inconclusive": (BIASED, INCONCLUSIVE)}[fail_on]
+    found = [
+        f"{kind}: {attribute} {listed(verdicts[kind])}"
+        for kind in stopping
+        for attribute, verdicts in {**verdict["attributes"], "both of": verdict["intersections"]}.items()
+        if verdicts.get(kind)
+    ]
+    if found:
+        raise GateNotPassed(
+            f"flags fall unevenly on protected groups, and fairness.fail_on is {fail_on}. {'; '.join(found)}. All is "
+            "saved: look at fairness_report and bias_summary. Then change the roles of protected columns, or the "
+            "threshold, or, where the difference is accounted for, the rules."
+        )
+
+
+def _attribute_verdict(found: Mapping[str, Any]) -> dict[str, Any]:
+    if "error" in found:
+        return {"error": found["error"]}
+    overall, groups = found["overall_metrics"], found["group_metrics"]
+    named = {verdict: [name for name, one in groups.items() if one["verdict"] == verdict] for verdict in WORST_FIRST}
+    return {"verdict": overall["verdict"], "is_fair": overall["is_fair"], **named}

@@ -1,0 +1,160 @@
+"""The fairness pipeline: from ranked claims to verdict, report and gate."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from support import SHARED_DATA
+
+FAIRNESS = "--pipelines=fairness"
+SCORES = "07_model_output/fraud_scores.parquet"
+MEDICARE = SHARED_DATA / "medicare_inpatient_provider_fraud.parquet"
+QUICKLY = "fairness.role_rows=0"
+
+
+def reported(project, name: str):
+    return json.loads((project.data / f"08_reporting/{name}.json").read_text())
+
+
+def with_bias(project, share: float = 0.5) -> None:
+    """Flag a share of the claims of women, whatever their score."""
+    scores = project.table(SCORES)
+    women = (scores["patient_gender"] == "F") & (np.random.default_rng(0).random(len(scores)) < share)
+    scores.assign(flagged=scores["flagged"] | women).to_parquet(project.data / SCORES, index=False)
+
+
+@pytest.fixture
+def analysed(copied):
+    assert copied.run("--pipelines=scoring,fairness", params=QUICKLY) == (0, "")
+    return copied
+
+
+class TestResults:
+    def test_groups_add_up_to_all_claims(self, analysed):
+        scores, results = analysed.table(SCORES), reported(analysed, "fairness_results")
+        assert results["n"] == len(scores)
+        for name in ("patient_gender", "patient_age", "geographic_region"):
+            groups = results["attributes"][name]["group_metrics"].values()
+            assert sum(group["n"] for group in groups) == len(scores)
+            assert sum(group["flagged"] for group in groups) == scores["flagged"].sum()
+            assert sum(group["top"] for group in groups) == 100
+
+    def test_figures_of_a_group_are_those_of_its_claims(self, analysed):
+        scores = analysed.table(SCORES)
+        women = scores[scores["patient_gender"] == "F"]
+        found = reported(analysed, "fairness_results")["attributes"]["patient_gender"]["group_metrics"]["F"]
+        assert found["flag_rate"] == pytest.approx(women["flagged"].mean())
+        assert found["mean_score"] == pytest.approx(women["fraud_score"].mean())
+        assert found["top"] == (women["rank"] <= 100).sum()
+        for driver in found["drivers"]:
+            assert driver["adds"] == pytest.approx(women[f"surprise_{driver['column']}"].mean())
+
+    def test_labels_are_used_where_asked_for(self, analysed):
+        params = f"training.evaluate_labels=true,{QUICKLY}"
+        assert analysed.run(FAIRNESS, params=params) == (0, "")
+        scores = analysed.table(SCORES).merge(analysed.table("01_raw/claim_labels.parquet"), on="claim_id", how="left")
+        women = scores[scores["patient_gender"] == "F"]
+        found = reported(analysed, "fairness_results")["attributes"]["patient_gender"]["group_metrics"]["F"]
+        assert found["fraud"] == women["is_fraud"].sum()
+        assert found["precision"] == pytest.approx(women.loc[women["flagged"], "is_fraud"].mean())
+
+    def test_metrics_name_no_group(self, analysed):
+        metrics = reported(analysed, "fairness_metrics")
+        assert metrics["n"] == len(analysed.table(SCORES))
+        assert set(metrics["patient_gender"]) == {
+            "is_fair", "biased", "inconclusive", "fair", "insufficient", "largest_ks", "proxy_auroc",
+        }  # fmt: skip
+
+    def test_a_figure_is_a_dataset_of_its_own(self, analysed):
+        assert reported(analysed, "fairness_figure")["layout"]["xaxis"]["title"]["text"].startswith("flagged, %")
+
+    def test_twice_gives_the_same(self, analysed):
+        before = (analysed.data / "08_reporting/fairness_results.json").read_bytes()
+        assert analysed.run(FAIRNESS, params=QUICKLY) == (0, "")
+        assert (analysed.data / "08_reporting/fairness_results.json").read_bytes() == before
+
+    def test_roles_are_tried_unless_turned_off(self, analysed):
+        assert reported(analysed, "fairness_results")["roles"] == []
+        assert analysed.run(FAIRNESS, params="fairness.attributes=patient_gender") == (0, "")
+        roles = reported(analysed, "fairness_results")["roles"]
+        assert [row["role"] for row in roles] == ["context", "scored", "none"]
+        page = (analysed.data / "08_reporting/fairness_report.html").read_text()
+        assert "context (as configured)" in page
+
+    def test_no_protected_column_is_no_mistake(self, analysed):
+        assert analysed.run(FAIRNESS, params=f"fairness.attributes=;,{QUICKLY}") == (0, "")
+        assert reported(analysed, "fairness_verdict")["attributes"] == {}
+        assert len(analysed.table("07_model_output/bias_summary.parquet")) == 0
+
+
+class TestGate:
+    def test_stops_with_status_3_after_all_is_saved(self, analysed):
+        with_bias(analysed)
+        report = analysed.data / "08_reporting/fairness_report.html"
+        report.unlink()
+        status, told = analysed.run(FAIRNESS, params=f"fairness.fail_on=biased,{QUICKLY}")
+        assert status == 3
+        assert "biased: patient_gender F, M" in told
+        assert "patient_gender: biased (F, M)" in report.read_text()
+        assert reported(analysed, "fairness_verdict")["attributes"]["patient_gender"]["is_fair"] is False
+        table = analysed.table("07_model_output/bias_summary.parquet")
+        assert (table["attribute"].iloc[0], table["verdict"].iloc[0]) == ("patient_gender", "biased")
+
+    def test_is_off_by_default(self, analysed):
+        with_bias(analysed)
+        assert analysed.run(FAIRNESS, params=QUICKLY) == (0, "")
+        assert reported(analysed, "fairness_verdict")["verdict"] == "biased"
+
+
+class TestMistakes:
+    def test_scores_of_other_columns(self, analysed):
+        scores = analysed.table(SCORES).drop(columns="surprise_claim_type")
+        scores.to_parquet(analysed.data / SCORES, index=False)
+        status, told = analysed.run(FAIRNESS, params=QUICKLY)
+        assert status == 1
+        assert "fraud_scores have no surprise_claim_type: they are of another `columns:` block" in told
+
+    def test_an_attribute_that_is_not_protected(self, analysed):
+        status, told = analysed.run(FAIRNESS, params="fairness.attributes=patient_gender;claim_type")
+        assert status == 1
+        assert "fairness.attributes names 'claim_type'; allowed are the protected columns: patient_gender" in told
+
+
+@pytest.fixture(scope="module")
+def medicare(project):
+    """Return the project after a run on the first of the Medicare claims."""
+    if not MEDICARE.exists():
+        pytest.skip("the public Medicare claims are not in ../shared/data")
+    pd.read_parquet(MEDICARE).head(3_000).to_parquet("medicare.parquet", index=False)
+    small = "training.n_estimators=2,training.n_folds=2,training.max_classes=8,scoring.threshold_percentile=90"
+    assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small},{QUICKLY}") == (0, "")
+    return project
+
+
+class TestColumnsThatTheModelMustNotSee:
+    """Medicare's race is `none`: kept beside the claims for this analysis, and nothing else."""
+
+    def test_race_is_analysed(self, medicare):
+        results = json.loads((medicare.data / "medicare/08_reporting/fairness_results.json").read_text())
+        assert {"1", "2", "3", "5"} == set(results["attributes"]["Race"]["group_metrics"])
+        assert results["proxies"]["Race"]["auroc"] > 0.5
+        assert "Race" not in str(results["attributes"]["Gender"]["group_metrics"])
+
+    def test_no_reason_names_it_or_was_judged_from_it(self, medicare):
+        scores = medicare.table("medicare/07_model_output/fraud_scores.parquet")
+        reasons = pd.concat([scores[f"reason_{number}"].dropna() for number in (1, 2, 3)])
+        assert len(reasons) > 1_000
+        assert not reasons.str.contains("Race").any()
+
+    def test_another_race_changes_no_score_and_no_reason(self, medicare):
+        from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+
+        model = ClaimsTreeAutoencoder.load(medicare.data / "medicare/06_models/autoencoder_catboost")
+        claims = medicare.table("medicare/04_feature/features.parquet").head(500)
+        other = claims.assign(Race=np.where(claims["Race"] == "1", "2", "1"))
+        pd.testing.assert_frame_equal(model.explain(claims, top=None), model.explain(other, top=None))
+        assert not any("Race" in inputs for inputs in model.inputs_.values())
