@@ -14,11 +14,11 @@ from typing import Any
 
 import click
 
-from bundle.resolver import BundleError, arguments, prepared, resolve, resources, synced_files, tasks
+from bundle.resolver import BundleError, arguments, prepared, resolve, resources, synced_files, tasks, wheel_tasks
 from bundle.schema import unknown_or_wrong
 
 # Subcommands that pass or do not; their exit status 3 is an answer, and asking again is not for the platform to do.
-GATES = {"select", "promote"}
+GATES = {"select", "promote", "fairness-validate", "monitor"}
 # Resources that are lost for good when they are destroyed.
 HOLD_DATA = ("schemas", "volumes", "registered_models", "experiments")
 # What names a resource comes from that resource: development mode renames it.
@@ -74,10 +74,10 @@ def problems(root: Path, target: str, variables: Mapping[str, str], wheel: str) 
 def unknown_arguments(config: Mapping[str, Any], command: click.Group) -> list[str]:
     """Return what tasks ask of a command line that it does not have."""
     wrong = []
-    for where, job in resources(config, "jobs"):
-        for task in job["tasks"]:
-            subcommand, *options = arguments(job, task, "1", "2026-01-31")
-            wrong += [f"{where}.{task['task_key']}: {problem}" for problem in _unknown(subcommand, options, command)]
+    jobs = dict(resources(config, "jobs"))
+    for where, task in wheel_tasks(config):
+        subcommand, *options = arguments(jobs[where.rpartition(".")[0]], task, "1", "2026-01-31")
+        wrong += [f"{where}: {problem}" for problem in _unknown(subcommand, options, command)]
     return wrong
 
 
@@ -133,6 +133,8 @@ def _environments(config: Mapping[str, Any], wheel: str) -> Iterator[str]:
     for where, job in resources(config, "jobs"):
         needed = {one["environment_key"]: one["spec"]["dependencies"] for one in job.get("environments", ())}
         for task in job["tasks"]:
+            if "condition_task" in task or "run_job_task" in task:
+                continue
             if "python_wheel_task" not in task:
                 yield f"{where}.{task['task_key']}: is no python_wheel_task"
             if task.get("environment_key") not in needed:
@@ -162,7 +164,7 @@ def _runs(config: Mapping[str, Any]) -> Iterator[str]:
 def _retries(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield gates that are tried again, and tasks of which it is not said."""
     for where, task in tasks(config):
-        is_gate = task["python_wheel_task"]["parameters"][0] in GATES
+        is_gate = "python_wheel_task" in task and task["python_wheel_task"]["parameters"][0] in GATES
         if "max_retries" not in task:
             yield f"{where}: max_retries is missing"
         elif is_gate and (task["max_retries"] != 0 or task.get("disable_auto_optimization") is not True):
@@ -183,8 +185,8 @@ def _schedules(written: Mapping[str, Any], config: Mapping[str, Any]) -> Iterato
 
 def _names(written: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is written out where a resource has it, and resources outside of the one schema."""
-    for where, task in tasks(written):
-        given = dict(one.split("=", 1) for one in task["python_wheel_task"]["parameters"][1:])
+    for where, task in wheel_tasks(written):
+        given = dict(one.partition("=")[::2] for one in task["python_wheel_task"]["parameters"][1:])
         for option, reference in FROM_RESOURCES.items():
             if given.get(option) != reference:
                 yield f"{where}: {option} is {given.get(option)}, not {reference}"
@@ -198,7 +200,7 @@ def _filled_in(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the workspace would leave as it stands, and days that a retry would not keep."""
     for where, job in resources(config, "jobs"):
         defaults = {f"job.parameters.{one['name']}": one["default"] for one in job.get("parameters", ())}
-        for task in job["tasks"]:
+        for task in (task for task in job["tasks"] if "python_wheel_task" in task):
             texts = task["python_wheel_task"]["parameters"]
             names = re.findall(r"\{\{(.*?)\}\}", " ".join((*texts, *defaults.values())))
             unknown = [name for name in names if name not in (*FILLED_IN, *defaults)]
@@ -259,10 +261,12 @@ def _unknown(subcommand: str, options: Sequence[str], command: click.Group) -> I
         yield f"{command.name} has no subcommand {subcommand}"
         return
     known = {name: one for one in command.commands[subcommand].params for name in one.opts}
-    given = dict(option.split("=", 1) for option in options)
+    given = dict(option.partition("=")[::2] for option in options)
     for name, value in given.items():
         if name not in known:
             yield f"{subcommand} has no option {name}"
+        elif getattr(known[name], "is_flag", False):
+            yield from [f"{subcommand} {name}: takes no value"] if value else []
         # A path is on Databricks and not here.
         elif not isinstance(known[name].type, click.Path):
             yield from _refused(subcommand, name, value, known[name])

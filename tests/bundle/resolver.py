@@ -112,6 +112,11 @@ def tasks(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((f"{where}.{task.get('task_key')}", task) for task in job.get("tasks", ()))
 
 
+def wheel_tasks(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield those of `tasks` that call the command line, and not those that look at a condition or run a job."""
+    yield from ((where, task) for where, task in tasks(config) if "python_wheel_task" in task)
+
+
 def arguments(job: Mapping[str, Any], task: Mapping[str, Any], run_id: str, started: str) -> list[str]:
     """Return what a task is called with in a run that started on a day: the workspace replaces ``{{…}}``."""
     known = {"job.run_id": run_id, "job.start_time.iso_date": started, "task.name": task["task_key"]}
@@ -251,10 +256,14 @@ def _replaced_in(text: str, of: tuple[str, ...], value_of: Callable[[str], Any])
 
 
 def _look_up(config: dict[str, Any], path: str) -> Any:
-    """Return what a reference names; ids and addresses are known only once it is deployed."""
+    """Return what a reference names; ids, but for a job's, and addresses are known only once it is deployed."""
     words = path.split(".")
     if words[0] == "var":
         words = ["variables", *words[1:], "value"]
+    if words[:2] == ["resources", "jobs"] and words[-1] == "id":
+        # Given at deployment, and what a task that runs another job names.
+        _look_up(config, ".".join(words[:-1]))
+        return 1
     value: Any = config
     for word in words:
         if not isinstance(value, dict) or word not in value:

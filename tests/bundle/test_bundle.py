@@ -17,7 +17,7 @@ from databricks.sdk.service.jobs import JobSettings
 
 from bundle.checks import problems, unknown_arguments
 from bundle.given import GIVEN, PRINCIPAL, TARGETS, WHEEL
-from bundle.resolver import COMMIT, load, resolve, synced_files
+from bundle.resolver import COMMIT, load, resolve, synced_files, wheel_tasks
 from bundle.schema import KINDS, resource_problems
 from claims_fraud.cli import jobs as command_line
 from support import REPOSITORY
@@ -32,7 +32,7 @@ def resolved(target: str) -> dict:
 def calls(target: str, job: str) -> dict[str, list[str]]:
     """Return what each task of a job is called with, by its key."""
     tasks = resolved(target)["resources"]["jobs"][job]["tasks"]
-    return {task["task_key"]: task["python_wheel_task"]["parameters"] for task in tasks}
+    return {task["task_key"]: task["python_wheel_task"]["parameters"] for task in tasks if "python_wheel_task" in task}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -70,7 +70,20 @@ class TestJobs:
             "promote": ["select"],
             "score": ["select", "promote"],
             "providers": ["score"],
+            "fairness": ["score"],
         }
+
+    def test_drift_that_is_confirmed_trains_again(self):
+        tasks = resolved("prod")["resources"]["jobs"]["monitoring_job"]["tasks"]
+        (monitor, drifted, again) = tasks
+        assert monitor["task_key"] == "monitor"
+        assert drifted["condition_task"] == {
+            "op": "EQUAL_TO",
+            "left": "{{tasks.monitor.values.retrain}}",
+            "right": "true",
+        }
+        assert again["depends_on"] == [{"task_key": "drifted", "outcome": "true"}]
+        assert again["run_job_task"]["job_id"] == 1
 
     def test_a_challenger_that_is_refused_is_heard_of_and_the_champion_scores(self):
         tasks = resolved("prod")["resources"]["jobs"]["model_training_job"]["tasks"]
@@ -93,7 +106,9 @@ class TestJobs:
                 ["score", "--model=champion", "--threshold-percentile=99", "--output-table=fraud_scores"],
             ),
             ("model_training_job", "providers", ["providers", "--output-table=fraud_scores"]),
+            ("model_training_job", "fairness", ["fairness-validate", "--output-table=bias_summary"]),
             ("scoring_job", "providers", ["providers", "--output-table=fraud_scores"]),
+            ("monitoring_job", "monitor", ["monitor", "--new", "--period=none", "--output-table=fraud_scores"]),
             (
                 "scoring_job",
                 "score_new",
@@ -141,6 +156,10 @@ class TestJobs:
             "train_xgboost": 1,
             "select": 0,
             "promote": 0,
+            "fairness": 0,
+            "monitor": 0,
+            "drifted": 0,
+            "train_again": 0,
             "score": 1,
             "score_new": 1,
             "providers": 1,
@@ -161,8 +180,7 @@ class TestJobs:
 
     def test_call_the_entry_point_of_the_package(self):
         project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-        jobs = resolved("prod")["resources"]["jobs"].values()
-        called = {tuple(task["python_wheel_task"].values())[:2] for job in jobs for task in job["tasks"]}
+        called = {tuple(task["python_wheel_task"].values())[:2] for _, task in wheel_tasks(resolved("prod"))}
         assert called == {("claims_fraud", "claims-fraud-jobs")}
         assert "claims-fraud-jobs" in project["project"]["scripts"]
         assert project["project"]["name"].replace("-", "_") == "claims_fraud"

@@ -124,7 +124,7 @@ class TestReferences:
             ("${var.size}", "${vars.size}", "${vars.size} cannot be resolved"),
             ("${var.size}", "${bundle.size}", "${bundle.size} cannot be resolved"),
             ("schemas.goods.name", "schemas.bads.name", "${resources.schemas.bads.name} cannot be resolved"),
-            ("schemas.goods.name", "jobs.count.id", "${resources.jobs.count.id} cannot be resolved"),
+            ("schemas.goods.name", "jobs.counts.id", "${resources.jobs.counts} cannot be resolved"),
             ("schemas.goods.name", "volumes.files.schema_name", "${resources.volumes.files.schema_name} leads back"),
         ],
     )

@@ -201,8 +201,8 @@ CHANGES = {
     "job that ends too early": (
         TRAINING,
         "timeout_seconds: 21600",
-        "timeout_seconds: 19799",
-        "jobs.model_training_job: timeout_seconds is less than the 19800 that its tasks may take",
+        "timeout_seconds: 21599",
+        "jobs.model_training_job: timeout_seconds is less than the 21600 that its tasks may take",
     ),
     "two runs at once": (
         SCORING,
