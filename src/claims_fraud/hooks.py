@@ -19,6 +19,7 @@ from claims_fraud.configuration import let_catalog_read
 from claims_fraud.coordination import Coordinator, EventLog, told_with
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
+from claims_fraud.task_values import tell_job
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +155,8 @@ class ProjectHooks:
         if dataset_name == "training_claims":
             sample: Any = self.catalog.get(dataset_name)
             run_log.log_data_versions({dataset_name: sample.data_version()})
+        if dataset_name == "monitoring_verdict":
+            tell_job({"retrain": data["retrain"]})
         if dataset_name in AFTER:
             event = AFTER[dataset_name]
             self.coordinator.tell(event, **self._about(event, data))
