@@ -165,7 +165,16 @@ class TestBuild:
 
 class TestTraining:
     def test_every_task_returns_as_the_platform_wants_it(self, trained):
-        assert list(trained) == ["ingest", "train_catboost", "train_xgboost", "select", "promote", "score", "providers"]
+        assert list(trained) == [
+            "ingest",
+            "train_catboost",
+            "train_xgboost",
+            "select",
+            "promote",
+            "score",
+            "providers",
+            "fairness",
+        ]
         assert all(said.stdout.splitlines()[-1] == "returned" for said in trained.values())
         assert not [key for key, said in trained.items() if "Traceback" in said.stderr or "SystemExit" in said.stderr]
 
@@ -227,6 +236,18 @@ class TestScoring:
             f"print(spark.table('{table}').count(), spark.table('{table}').select('claim_id').distinct().count())"
         )
         assert told.split() == ["1030", "1030"]
+
+
+class TestMonitoring:
+    def test_new_claims_are_compared_with_what_the_champion_learned_from(self, workspace, trained):
+        assert workspace.task("scoring_job", "score_new").returncode == 0
+        said = workspace.task("monitoring_job", "monitor")
+        assert said.returncode == 0, said.stderr[-3_000:]
+        verdict = json.loads((workspace.artifacts / "reporting" / "monitoring_verdict.json").read_text())
+        # Thirty claims are too few to tell.
+        assert (verdict["verdict"], verdict["retrain"]) == ("insufficient", False)
+        assert (workspace.artifacts / "reporting" / "drift_page.html").exists()
+        assert (workspace.artifacts / "reporting" / "fairness_report.html").exists()
 
 
 class TestFailure:
