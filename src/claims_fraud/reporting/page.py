@@ -51,8 +51,8 @@ def report_page(title: str, lead: Sequence[str], sections: Sequence[Section]) ->
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8"))
     shown = [
-        {"heading": one.heading, "text": one.text, "table": _cells(one.table), "figure": _figure(one.figure)}
-        for one in sections
+        {"heading": one.heading, "text": one.text, "table": _cells(one.table), "figure": _figure(one.figure, number)}
+        for number, one in enumerate(sections, start=1)
     ]
     # Once for all figures, since it is some megabytes.
     script = _plotly_script() if any(one.figure is not None for one in sections) else ""
@@ -71,10 +71,13 @@ def _cells(table: pd.DataFrame | None) -> dict[str, list[list[tuple[str, bool]]]
     return {"header": [str(name) for name in table], "rows": rows}
 
 
-def _figure(figure: go.Figure | None) -> str:
+def _figure(figure: go.Figure | None, number: int) -> str:
     if figure is None:
         return ""
-    html: str = figure.to_html(include_plotlyjs=False, full_html=False, config={"displaylogo": False})
+    # An id of its own, since plotly's are random: the same report is the same file.
+    html: str = figure.to_html(
+        include_plotlyjs=False, full_html=False, config={"displaylogo": False}, div_id=f"figure_{number}"
+    )
     return html
 
 
