@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+from claims_fraud.autoencoder.evaluation import ranks, top_size
 from claims_fraud.claims import Columns
-from claims_fraud.comparison import agreement, compared, problems, ranks, top_size
+from claims_fraud.comparison import agreement, compared, problems
 from claims_fraud.parameters import PromotionParameters
 
 RULES = PromotionParameters()
@@ -23,7 +24,7 @@ class TestRanks:
 
     @pytest.mark.parametrize(("n", "size"), [(1, 1), (100, 1), (101, 2), (700, 7), (20_000, 200)])
     def test_the_top_is_one_in_a_hundred_rounded_up(self, n, size):
-        assert top_size(n) == size
+        assert top_size(n, 1) == size
 
 
 class TestAgreement:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.encoding import Floats
+from claims_fraud.autoencoder.evaluation import ranks, top_size
 from claims_fraud.claims import Columns
 from claims_fraud.claims.tables import claims_schema, described
 from claims_fraud.parameters import PromotionParameters
@@ -47,7 +48,7 @@ def agreement(challenger: Floats, champion: Floats) -> dict[str, float | int]:
         how many ``enter`` it by the challenger, which as many leave.
     """
     one, other = (ranks(scores) for scores in (challenger, champion))
-    top = top_size(len(one))
+    top = top_size(len(one), TOP_PERCENT)
     shared = int(((one <= top) & (other <= top)).sum())
     # Spearman's is Pearson's of the ranks, of which equal scores share one.
     shared_ranks = [pd.Series(scores).rank() for scores in (challenger, champion)]
@@ -59,18 +60,6 @@ def agreement(challenger: Floats, champion: Floats) -> dict[str, float | int]:
         "top_overlap": shared / top,
         "enter": top - shared,
     }
-
-
-def ranks(scores: Floats) -> npt.NDArray[np.int64]:
-    """Return places by descending score, 1 the highest; equal scores in the order given."""
-    places = np.empty(len(scores), dtype=np.int64)
-    places[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return places
-
-
-def top_size(n: int) -> int:
-    """Return how many of n claims are the highest-scored 1 %, rounded up."""
-    return -(-n * TOP_PERCENT // 100)
 
 
 def labelled_schema(columns: Columns) -> pa.Schema:
@@ -116,7 +105,7 @@ def compared(
         judgement = model.judge(claims)
         table[f"{name}_rank"], table[f"{name}_score"] = ranks(judgement.scores), judgement.scores
         first[name] = model.reasons(claims, judgement, top=1)["reason_1"].to_numpy()
-    enters, was_in = (table[f"{name}_rank"] <= top_size(len(table)) for name in first)
+    enters, was_in = (table[f"{name}_rank"] <= top_size(len(table), TOP_PERCENT) for name in first)
     table["change"] = np.where(enters, "enters", "leaves")
     table["reason"] = np.where(enters, first["challenger"], first["champion"])
     moved = table[enters != was_in].sort_values(["change", "challenger_rank"], ignore_index=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from claims_fraud.drift.verdicts import Limits, confirmed, holm, worst
+from claims_fraud.drift.verdicts import Limits, confirmed, worst
+from claims_fraud.multiple_tests import holm
 
 
 def test_holm_by_hand():

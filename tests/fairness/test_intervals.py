@@ -12,11 +12,11 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from claims_fraud.fairness.intervals import (
     difference_interval,
-    holm,
     p_values,
     ratio_interval,
     share_interval,
 )
+from claims_fraud.multiple_tests import holm
 
 PAIRS = [(56, 70, 48, 80), (9, 10, 3, 10), (5, 56, 1, 29), (1, 2_000, 30, 40_000), (300, 9_000, 224, 11_000)]
 

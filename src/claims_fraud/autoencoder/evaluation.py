@@ -70,6 +70,19 @@ def score_summary(fraud_scores: Floats) -> dict[str, float]:
     }
 
 
+def ranks(scores: Floats) -> npt.NDArray[np.int64]:
+    """Return places by descending score, 1 the highest, shape (n,); equal scores in the order given."""
+    places = np.empty(len(scores), dtype=np.int64)
+    places[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return places
+
+
+def top_size(n: int, percent: int) -> int:
+    """Return how many of n rows are the highest-scored so many per cent, rounded up."""
+    # Whole numbers, since 0.01 * 700 is a little more than 7.
+    return -(-n * percent // 100)
+
+
 def _labels(is_fraud: Any) -> Bools:
     labels = np.asarray(is_fraud)
     odd = labels[~np.isin(labels, (0, 1))]
@@ -101,8 +114,7 @@ def _at_top(scores: Floats, fraud: Bools) -> Measures:
     ranked = fraud[np.argsort(-scores, kind="stable")]
     measures: Measures = {}
     for percent in TOP_PERCENTS:
-        # Whole numbers, since 0.01 * 700 is a little more than 7.
-        found = ranked[: -(-len(ranked) * percent // 100)]
+        found = ranked[: top_size(len(ranked), percent)]
         measures[f"precision_at_{percent}pct"] = float(found.mean())
         measures[f"recall_at_{percent}pct"] = float(found.sum() / fraud.sum())
     return measures

@@ -17,8 +17,9 @@ from claims_fraud.drift.bins import Ints
 from claims_fraud.drift.counting import Counts, count_rows
 from claims_fraud.drift.profile import Column, ReferenceProfile
 from claims_fraud.drift.psi import Compared
-from claims_fraud.drift.verdicts import DRIFTED, INSUFFICIENT, Limits, holm
+from claims_fraud.drift.verdicts import DRIFTED, INSUFFICIENT, Limits
 from claims_fraud.errors import listed
+from claims_fraud.multiple_tests import holm
 
 FIELDS = (
     "feature", "kind", "n_reference", "n", "psi", "by_chance", "bound", "p_adjusted", "rule_verdict", "verdict",
@@ -77,9 +78,12 @@ class PSIMonitor:
         counts = {name: np.asarray(rows, dtype=np.int64) for name, rows in current["counts"].items()}
         gone = [name for name in self.profile.features if name not in counts]
         new = sorted(set(current["columns"]) - {*self.profile.columns, *self.profile.bins})
-        table = self.compare_with(_reference(self.profile), counts)
-        notes = {name: _changed(self._column(name), current["stored_as"][name]) for name in counts}
-        rows: list[dict[str, Any]] = [{**row, "note": notes[str(row["feature"])]} for _, row in table.iterrows()]
+        table = self.compare_with({name: column.counts for name, column in self.profile.every.items()}, counts)
+        columns, kinds = self.profile.every, current["stored_as"]
+        rows: list[dict[Any, Any]] = [
+            {**row, "note": _changed(columns[row["feature"]], kinds[row["feature"]])}
+            for row in table.to_dict("records")
+        ]
         absent = [_absent(name, GONE, DRIFTED) for name in gone] + [_absent(name, NEW, INSUFFICIENT) for name in new]
         return _table([*rows, *absent])
 
@@ -101,14 +105,11 @@ class PSIMonitor:
 
     def contributions(self, feature: str, current: Counts) -> pd.DataFrame:
         """Return the bins of a feature, shape (bins, 4): ``bin``, rows ``reference``, ``current``, ``contribution``."""
-        column = self._column(feature)
+        column = self.profile.every[feature]
         pair = Compared.of(column.bins, column.counts, np.asarray(current["counts"][feature], dtype=np.int64))
         columns = {"reference": pair.reference, "current": pair.current}
         rows = {name: values.astype(np.int64) for name, values in columns.items()}
         return pd.DataFrame({"bin": pair.labels, **rows, "contribution": pair.contributions})
-
-    def _column(self, name: str) -> Column:
-        return {**self.profile.features, **self.profile.scores}[name]
 
     def _row(self, name: str, pair: Compared, p_adjusted: float, level: float) -> dict[str, Any]:
         rows = {"n_reference": int(pair.reference.sum()), "n": int(pair.current.sum())}
@@ -144,14 +145,10 @@ class PSIMonitor:
         return [FEW if 0 < count < self.small_cell else f"{count / rows.sum():.1%}" for count in rows]
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _table(rows: list[dict[Any, Any]]) -> pd.DataFrame:
     """Return the rows with the types that they have whatever is in them."""
     types = {name: "int64" if name in COUNTS else "object" if name in WORDS else "float64" for name in FIELDS}
     return pd.DataFrame(rows, columns=list(FIELDS)).astype(types)
-
-
-def _reference(profile: ReferenceProfile) -> dict[str, Ints]:
-    return {name: column.counts for name, column in {**profile.features, **profile.scores}.items()}
 
 
 def _fewest(pair: Compared) -> int:

@@ -109,9 +109,14 @@ class ReferenceProfile:
         return cls(_columns(features, counts), _columns(scores, score_counts), tuple(counts["columns"]), model_version)
 
     @property
+    def every(self) -> dict[str, Column]:
+        """Features, score and surprises."""
+        return {**self.features, **self.scores}
+
+    @property
     def bins(self) -> dict[str, Bins]:
         """How all columns are counted."""
-        return {name: column.bins for name, column in {**self.features, **self.scores}.items()}
+        return {name: column.bins for name, column in self.every.items()}
 
     def save(self, path: str | Path) -> None:
         """Write the profile as JSON."""

@@ -21,10 +21,9 @@ from typing import Self
 import numpy as np
 from scipy.special import chdtrc, chdtri, xlogy
 
-from claims_fraud.autoencoder.encoding import Floats
+from claims_fraud.autoencoder.encoding import PSEUDO_COUNT, Floats
 from claims_fraud.drift.bins import Bins, Ints
 
-PSEUDO_COUNT = 0.5
 # Beyond these, bins are pooled: more of them only add noise.
 MOST_BINS = 20
 # Rows that a bin of its own has on average in the smaller of the two, were there no drift.

@@ -12,10 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from claims_fraud.autoencoder.encoding import Floats
-
 Verdict = Literal["stable", "drifting", "drifted", "insufficient"]
 STABLE: Verdict = "stable"
 DRIFTING: Verdict = "drifting"
@@ -68,16 +64,6 @@ class Limits:
         if p_adjusted >= self.false_alarm_rate or beyond_chance < self.least_psi:
             return STABLE
         return DRIFTED if beyond_chance >= self.drifted_psi else DRIFTING
-
-
-def holm(p_values: Sequence[float]) -> Floats:
-    """Return p-values corrected for there being so many of them (Holm 1979), shape (n,)."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected
 
 
 def worst(verdicts: Iterable[str]) -> str:

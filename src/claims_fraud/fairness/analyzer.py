@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from claims_fraud.autoencoder.evaluation import ranks
 from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.errors import InputError
 from claims_fraud.fairness.counts import Counting, summarise
@@ -131,13 +132,11 @@ class FairnessAnalyzer:
     def _rows(self, counting: Counting) -> pd.DataFrame:
         """Return what is counted, under the names of `fraud_scores`."""
         scores = self._scores
-        rank = np.empty(len(scores), dtype=np.int64)
-        rank[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
         threshold = np.percentile(scores, self._threshold) if len(scores) else np.inf
         rows = self._data[list(counting.attributes)].reset_index(drop=True)
         rows = rows.assign(
             flagged=scores > threshold,
-            rank=rank,
+            rank=ranks(scores),
             fraud_score=scores,
             fraud_percentile=percentiles_of(scores),
         )

@@ -15,8 +15,9 @@ from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.errors import listed, nearest
 from claims_fraud.fairness.counts import SCORE, GroupCounts
 from claims_fraud.fairness.grid import distances, quantile_steps
-from claims_fraud.fairness.intervals import difference_interval, holm, p_values, ratio_interval, share_interval
+from claims_fraud.fairness.intervals import difference_interval, p_values, ratio_interval, share_interval
 from claims_fraud.fairness.verdicts import WORST_FIRST, Rules
+from claims_fraud.multiple_tests import holm
 
 OTHERS = "all others"
 NO_GROUPS = pd.DataFrame({"n": [], "flagged": []}, dtype="int64")

@@ -73,21 +73,3 @@ def p_values(some: Ints, of: Ints, other: Ints, other_of: Ints) -> Floats:
     at_least = hypergeom.sf(some - 1, total, flagged, of)
     doubled: Floats = np.clip(2 * np.minimum(at_most, at_least), 0.0, 1.0)
     return doubled
-
-
-def holm(p: Floats, hypotheses: int) -> Floats:
-    """Return p-values adjusted for testing many at once (Holm 1979), shape (n,), in [0, 1].
-
-    Parameters
-    ----------
-    p : array of shape (n,)
-        NaN where nothing was tested, which stays.
-    hypotheses : int
-        How many are tested in all, at least as many as there are values. Those whose values are not given, since only
-        the most conspicuous were picked, count as if they were larger than all that are: that errs on the safe side.
-    """
-    adjusted, tested = np.full(len(p), np.nan), np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    steps = np.maximum(hypotheses - np.arange(len(order)), 1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * steps), 1.0)
-    return adjusted
