@@ -52,10 +52,6 @@ class Booster(Protocol):
 
     suffix: ClassVar[str]
 
-    @property
-    def model(self) -> Any:
-        """The library's own model."""
-
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
 

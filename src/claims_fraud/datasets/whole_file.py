@@ -6,6 +6,8 @@ Not for folders (see ``autoencoder``) and not for remote stores: a rename is ato
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,16 @@ from kedro.io import AbstractDataset
 from claims_fraud.claims.history import upserted
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield where to write a file that takes the place of ``path`` at the end, and not if something is raised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
+        unfinished = Path(scratch) / path.name
+        yield unfinished
+        unfinished.replace(path)
 
 
 class WholeFileDataset(AbstractDataset[Any, Any]):
@@ -64,14 +76,11 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
 
     def save(self, data: Any) -> None:
         """Write the data; a failure leaves the file as it was."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._upsert_by:
             earlier = self._at(self._path).load() if self._path.exists() else None
             data = upserted(data, earlier, self._upsert_by).sort_values(self._upsert_by, ignore_index=True)
-        with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=f".{self._path.stem}-") as scratch:
-            unfinished = Path(scratch) / self._path.name
+        with replacing(self._path) as unfinished:
             self._at(unfinished).save(data)
-            unfinished.replace(self._path)
 
     def data_version(self) -> str | None:
         """Return a hash of the file; None if it is not there."""
