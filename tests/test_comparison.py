@@ -69,6 +69,10 @@ def claims():
     return pd.DataFrame({**ids, "code": code, "claim_amount": amount})
 
 
+def judged(model, claims):
+    return model, model.judge(claims)
+
+
 class TestCompared:
     @staticmethod
     def fitted(claims, **settings):
@@ -79,7 +83,7 @@ class TestCompared:
     def test_claims_that_enter_or_leave_with_the_reason_of_who_ranks_them_higher(self, claims):
         champion = self.fitted(claims)
         challenger = self.fitted(claims, suspicious_direction={"claim_amount": "low"})
-        agreed, moved = compared(claims, challenger, champion, COLUMNS)
+        agreed, moved = compared(claims, judged(challenger, claims), judged(champion, claims), COLUMNS)
         assert agreed["top"] == 4
         assert moved["change"].tolist() == ["enters"] * agreed["enter"] + ["leaves"] * agreed["enter"]
         assert agreed["enter"] > 0
@@ -94,7 +98,7 @@ class TestCompared:
 
     def test_a_model_moves_no_claim_against_itself(self, claims):
         model = self.fitted(claims)
-        agreed, moved = compared(claims, model, model, COLUMNS)
+        agreed, moved = compared(claims, judged(model, claims), judged(model, claims), COLUMNS)
         assert (agreed["enter"], len(moved)) == (0, 0)
         assert list(moved) == [
             "claim_id",

@@ -16,10 +16,12 @@ import pyarrow as pa
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.encoding import Floats
 from claims_fraud.autoencoder.evaluation import ranks, top_size
+from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.tables import claims_schema, described
 from claims_fraud.parameters import PromotionParameters
 
+Judged = tuple[ClaimsTreeAutoencoder, Judgement]
 # Of the claims, in per cent, whose coming and going is told.
 TOP_PERCENT = 1
 CHANGES = (
@@ -79,7 +81,7 @@ def no_changes(columns: Columns) -> pd.DataFrame:
 
 
 def compared(
-    claims: pd.DataFrame, challenger: ClaimsTreeAutoencoder, champion: ClaimsTreeAutoencoder, columns: Columns
+    claims: pd.DataFrame, challenger: Judged, champion: Judged, columns: Columns
 ) -> tuple[dict[str, float | int], pd.DataFrame]:
     """Return how far two models agree, and the claims that only one of them has among the highest-scored 1 %.
 
@@ -87,8 +89,8 @@ def compared(
     ----------
     claims : DataFrame of shape (n, ...)
         With the columns of both models, sorted by claim id.
-    challenger, champion : ClaimsTreeAutoencoder
-        Fitted ones.
+    challenger, champion : tuple of ClaimsTreeAutoencoder and Judgement
+        Fitted ones, and what each says of the claims.
     columns : Columns
         Roles.
 
@@ -101,8 +103,7 @@ def compared(
     """
     table = claims[[columns.claim_id, columns.provider_id]].reset_index(drop=True)
     first: dict[str, npt.NDArray[np.object_]] = {}
-    for name, model in (("challenger", challenger), ("champion", champion)):
-        judgement = model.judge(claims)
+    for name, (model, judgement) in {"challenger": challenger, "champion": champion}.items():
         table[f"{name}_rank"], table[f"{name}_score"] = ranks(judgement.scores), judgement.scores
         first[name] = model.reasons(claims, judgement, top=1)["reason_1"].to_numpy()
     enters, was_in = (table[f"{name}_rank"] <= top_size(len(table), TOP_PERCENT) for name in first)

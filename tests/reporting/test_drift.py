@@ -35,7 +35,7 @@ VERDICT = {
 
 
 def test_first_lines_say_what_was_measured_and_the_verdict(report):
-    page = drift_report_page(report, VERDICT, 11)
+    page = drift_report_page(report, VERDICT, drift_figure(report), 11)
     lead = page.partition('<div class="lead">')[2].partition("</div>")[0]
     assert lead.replace("<p>", "").replace("</p>", "").split("\n")[1:-1] == [
         "800 claims in 2 batches (2025-01 to 2025-02) beside the 2,000 claims that model 0123456789ab learned from.",
@@ -47,13 +47,13 @@ def test_first_lines_say_what_was_measured_and_the_verdict(report):
 
 
 def test_figures_of_few_claims_are_few(report):
-    page = drift_report_page(report, VERDICT, 11)
+    page = drift_report_page(report, VERDICT, drift_figure(report), 11)
     assert ">4.0%<" in page  # 20 of 500 flagged
     assert ">2.3%<" not in page  # 7 of 300
     assert ">2.0%<" in page  # 40 of 2,000 missing before
     assert ">1.4%<" not in page  # 7 of 500 now
     assert page.count(">few<") == 2
-    assert ">1.4%<" in drift_report_page(report, VERDICT, 5)
+    assert ">1.4%<" in drift_report_page(report, VERDICT, drift_figure(report), 5)
 
 
 def test_figure_has_the_index_by_feature_and_batch(report):

@@ -47,8 +47,12 @@ def row_of(page: str, heading: str, group: str) -> list[str]:
     return re.findall(r"<td[^>]*>(.*?)</td>", row)
 
 
+def page_of(found, small_cell):
+    return fairness_page(found, flag_rate_figure(found, small_cell), small_cell)
+
+
 class TestPage:
-    page = fairness_page(results(), 11)
+    page = page_of(results(), 11)
 
     def test_begins_with_what_was_measured_and_the_verdict(self):
         lead = self.page.partition('<div class="lead">')[2].partition("</div>")[0]
@@ -66,7 +70,7 @@ class TestPage:
         assert row_of(self.page, "group", "small")[1:] == ["900", "–", "–", "–", "–"]
 
     def test_shows_everything_where_that_is_asked_for(self):
-        page = fairness_page(results(), 0)
+        page = page_of(results(), 0)
         assert row_of(page, "group", "rare")[1:3] == ["6", "1"]
 
     def test_two_attributes_at_once_have_no_counts(self):
@@ -75,7 +79,7 @@ class TestPage:
 
     def test_says_what_four_fifths_and_outcomes_are_worth(self):
         assert "a screening line, made for hiring" in self.page
-        assert "Only claims that somebody looked at have an outcome" in fairness_page(results(outcomes=True), 11)
+        assert "Only claims that somebody looked at have an outcome" in page_of(results(outcomes=True), 11)
 
 
 def test_the_figure_has_no_group_that_is_left_out():
@@ -88,12 +92,12 @@ def test_the_figure_has_no_group_that_is_left_out():
 def test_attributes_that_could_not_be_analysed_are_told(small_cell):
     found = {**results(), "flagged": None, "attributes": {"race": {"error": "there is no such column"}}}
     found["intersections"] = {"verdicts": {}, "worst": []}
-    page = fairness_page({**found, "proxies": {}}, small_cell)
+    page = page_of({**found, "proxies": {}}, small_cell)
     assert "race: not analysed: there is no such column." in page
 
 
 def test_thousands_of_groups_stay_readable():
     many = {f"g{number:04d}": (300, 20 + number % 9) for number in range(1_000)}
-    page = fairness_page(results(many), 11)
+    page = page_of(results(many), 11)
     assert "The worst 40 of 1,000 groups." in page
     assert len(page) < 6_000_000

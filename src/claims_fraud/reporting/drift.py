@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from claims_fraud.drift import worst
 from claims_fraud.drift.monitor import FEW
 from claims_fraud.errors import listed
+from claims_fraud.monitoring import ALARMS, SCORE
 from claims_fraud.reporting.page import Section, report_page
 
 # From 0, over the two limits of the rule of thumb, to what is far beyond.
@@ -23,7 +24,7 @@ TOP_PSI = 0.5
 MOST_SHOWN = 40
 
 
-def drift_report_page(report: pd.DataFrame, verdict: Mapping[str, Any], small_cell: int) -> str:
+def drift_report_page(report: pd.DataFrame, verdict: Mapping[str, Any], figure: go.Figure, small_cell: int) -> str:
     """Return `drift_page`, the HTML of the report.
 
     Parameters
@@ -32,13 +33,15 @@ def drift_report_page(report: pd.DataFrame, verdict: Mapping[str, Any], small_ce
         `drift_report`: a row a batch and feature.
     verdict : mapping
         `monitoring_verdict`.
+    figure : plotly Figure
+        `drift_figure`.
     small_cell : int
         Figures of fewer claims are shown as few.
     """
     latest = report[report["batch_id"] == verdict["latest"]["batch_id"]]
     sections = [
         _batches(report, small_cell),
-        _over_time(report),
+        _over_time(figure),
         _latest(latest[latest["kind"] == "feature"], "Features of the latest batch", verdict),
         _latest(latest[latest["kind"] == "score"], "Scores of the latest batch", verdict),
         _gaps(latest, small_cell),
@@ -104,12 +107,12 @@ def _latest(latest: pd.DataFrame, heading: str, verdict: Mapping[str, Any]) -> S
     )
 
 
-def _over_time(report: pd.DataFrame) -> Section:
+def _over_time(figure: go.Figure) -> Section:
     return Section(
         "By feature and over time",
         "The population stability index of each batch against the claims learned from. A feature that is dark in one "
         "column only had a bad delivery; one that darkens from left to right is drifting away.",
-        figure=drift_figure(report),
+        figure=figure,
     )
 
 
@@ -117,9 +120,8 @@ def _batches(report: pd.DataFrame, small_cell: int) -> Section:
     rows = []
     for name, batch in report.groupby(_names(report), sort=False):
         first = batch.iloc[0]
-        score = batch.loc[batch["feature"] == "fraud_score", "psi"]
-        alarms = batch["verdict"].isin(["drifting", "drifted"])
-        versus = batch["verdict_previous"].isin(["drifting", "drifted"])
+        score = batch.loc[batch["feature"] == SCORE, "psi"]
+        alarms, versus = batch["verdict"].isin(ALARMS), batch["verdict_previous"].isin(ALARMS)
         rows.append(
             {
                 "Batch": name,
@@ -127,13 +129,12 @@ def _batches(report: pd.DataFrame, small_cell: int) -> Section:
                 "Flagged": _share(first["flag_rate"], first["claims"], small_cell),
                 "PSI of the score": _three(score.iloc[0]) if len(score) else None,
                 "Features that drift": int(alarms.sum()),
-                "of them by the rule": int(batch["rule_verdict"].isin(["drifting", "drifted"]).sum()),
+                "by the rule of thumb": int(batch["rule_verdict"].isin(ALARMS).sum()),
                 "Moved since the batch before": f"{versus.sum()}" if batch["verdict_previous"].notna().any() else None,
                 "Verdict": worst(batch["verdict"]),
             }
         )
-    table = pd.DataFrame(rows).rename(columns={"of them by the rule": "by the rule of thumb"}).astype(object)
-    return Section("Batches", "In the order of their last claims.", table)
+    return Section("Batches", "In the order of their last claims.", pd.DataFrame(rows).astype(object))
 
 
 def _gaps(latest: pd.DataFrame, small_cell: int) -> Section:

@@ -32,13 +32,15 @@ OUTCOMES = {
 Results = Mapping[str, Any]
 
 
-def fairness_page(results: Results, small_cell: int) -> str:
+def fairness_page(results: Results, figure: go.Figure, small_cell: int) -> str:
     """Return the report as HTML.
 
     Parameters
     ----------
     results : mapping
         `fairness_results`.
+    figure : plotly Figure
+        What `flag_rate_figure` makes of them.
     small_cell : int
         Counts below it are neither shown nor given away.
     """
@@ -48,7 +50,7 @@ def fairness_page(results: Results, small_cell: int) -> str:
         Section(
             "Flag rates",
             f"Share of each group's claims that are flagged, with 95 % intervals; the worst {MOST_IN_FIGURE} groups.",
-            figure=flag_rate_figure(results, small_cell),
+            figure=figure,
         ),
         *(section for name, found in analysed.items() for section in _of_attribute(name, found, small_cell)),
         *_of_intersections(results["intersections"], small_cell),

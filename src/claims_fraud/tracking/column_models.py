@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -38,7 +39,9 @@ def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[
     """
     logged = []
     for column, fitted in model.models_.items():
-        if fitted.booster is None:
+        # That of the library is what each of the two boosters holds.
+        booster: Any = fitted.booster
+        if booster is None:
             continue
         name = re.sub(r"[^\w-]", "_", column)
         shape = (-1, len(model.inputs_[column]))
@@ -49,7 +52,7 @@ def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[
         # MLflow prints each registration to stderr.
         with contextlib.redirect_stderr(io.StringIO()):
             getattr(mlflow, model.model_type).log_model(
-                fitted.booster.model,
+                booster.model,
                 name=f"model_{name}",
                 signature=signature,
                 # Else it starts a process to find out.

@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
@@ -65,9 +63,9 @@ def version_of(name: str, content: str) -> ModelVersion | None:
     client = _client()
     for found in client.search_model_versions(f"name='{name}'"):
         # Unity Catalog leaves the tags out of what a search finds.
-        tags: Mapping[str, Any] = found.tags or client.get_model_version(name, found.version).tags
-        if tags.get(CONTENT) == content:
-            return found
+        whole = found if found.tags else client.get_model_version(name, found.version)
+        if whole.tags.get(CONTENT) == content:
+            return whole
     return None
 
 
@@ -102,11 +100,11 @@ def point(name: str, alias: str, content: str) -> str:
         )
     client, number = _client(), str(version.version)
     if alias == CHAMPION:
-        tags = client.get_model_version(name, number).tags
-        if ROLLED_BACK in tags:
+        if ROLLED_BACK in version.tags:
             raise GateNotPassed(
-                f"version {number} of {name} was rolled back ({tags[ROLLED_BACK]}) and does not become {CHAMPION} "
-                f"again by itself. Train another, or bring it back with `claims-fraud-jobs rollback --to={number}`."
+                f"version {number} of {name} was rolled back ({version.tags[ROLLED_BACK]}) and does not become "
+                f"{CHAMPION} again by itself. Train another, or bring it back with `claims-fraud-jobs rollback "
+                f"--to={number}`."
             )
         before = version_at(name, CHAMPION)
         if before is not None and str(before.version) != number:
@@ -143,14 +141,15 @@ def rollback(name: str, stamp: str, to: str | None = None) -> tuple[str, str]:
     if champion is None:
         raise InputError(f"{name} has no {CHAMPION} to roll back. {there(name)}. Promote one first.")
     now = str(champion.version)
-    to = to or client.get_model_version(name, now).tags.get(REPLACED)
+    to = to or champion.tags.get(REPLACED)
     if to is None:
         raise InputError(f"version {now} of {name} replaced no other {CHAMPION}. {there(name)}; give one with --to.")
-    if version_at(name, to) is None:
+    target = version_at(name, to)
+    if target is None:
         raise InputError(f"{name} has no version {to} to roll back to. {there(name)}; give another with --to.")
     if to != now:
         client.set_model_version_tag(name, now, ROLLED_BACK, stamp)
-    if ROLLED_BACK in client.get_model_version(name, to).tags:
+    if ROLLED_BACK in target.tags:
         client.delete_model_version_tag(name, to, ROLLED_BACK)
     client.set_registered_model_alias(name, CHAMPION, to)
     return now, to

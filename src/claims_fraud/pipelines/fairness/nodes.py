@@ -115,9 +115,10 @@ def report_fairness(
     fairness_results: dict[str, Any], reporting: ReportingParameters
 ) -> tuple[go.Figure, str, dict[str, Any], dict[str, Any]]:
     """Return the figure and the page for people, and what machines read: figures, and the verdict."""
+    figure = flag_rate_figure(fairness_results, reporting.small_cell)
     return (
-        flag_rate_figure(fairness_results, reporting.small_cell),
-        fairness_page(fairness_results, reporting.small_cell),
+        figure,
+        fairness_page(fairness_results, figure, reporting.small_cell),
         metrics_of(fairness_results),
         verdict_of(fairness_results),
     )

@@ -64,7 +64,8 @@ def report_drift(
 ) -> tuple[str, go.Figure]:
     """Return `drift_page` and `drift_figure`, for people."""
     report: pd.DataFrame = frames.collected(drift_report)
-    return drift_report_page(report, monitoring_verdict, reporting.small_cell), drift_figure(report)
+    figure = drift_figure(report)
+    return drift_report_page(report, monitoring_verdict, figure, reporting.small_cell), figure
 
 
 def pass_drift_gate(monitoring_verdict: dict[str, Any], drift_page: str, monitoring: MonitoringParameters) -> None:

@@ -10,6 +10,7 @@ from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
+from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.comparison import changes_schema, compared, labelled_schema, no_changes, problems
 from claims_fraud.errors import GateNotPassed, listed
@@ -41,21 +42,21 @@ def compare_models(  # noqa: PLR0913, PLR0917
     claims = frames.sample(features_validation, MOST_COMPARED_ROWS, columns.claim_id, training.seed)
     labels = labels_of(features_validation, load_labels, columns) if training.evaluate_labels else None
 
-    def measured(model: ClaimsTreeAutoencoder) -> dict[str, Any]:
-        scores, _ = model.compute_fraud_scores(claims)
+    def measured(model: ClaimsTreeAutoencoder, judgement: Judgement) -> dict[str, Any]:
         measures = {
             "model_type": model.model_type,
             "model_version": model.model_version_,
-            **score_summary(scores),
+            **score_summary(judgement.scores),
             "swapped": swap_measures(model, claims, training.seed),
         }
         if labels is not None:
-            table = claims[[columns.claim_id]].assign(fraud_score=scores)
+            table = claims[[columns.claim_id]].assign(fraud_score=judgement.scores)
             scored = frames.like(features_validation, table, labelled_schema(columns))
             measures["labelled"] = measured_by_labels(scored, labels, columns)
         return measures
 
-    report = {"n": len(claims), "challenger": measured(challenger), "champion": None, "agreement": None}
+    judged = challenger.judge(claims)
+    report = {"n": len(claims), "challenger": measured(challenger, judged), "champion": None, "agreement": None}
     moved = no_changes(columns)
     if champion is not None:
         other = differing_columns(champion, columns)
@@ -63,8 +64,9 @@ def compare_models(  # noqa: PLR0913, PLR0917
             # It cannot score these claims, so that it is no measure for another either.
             logger.warning("the champion learned from other columns (%s): nothing to compare with", listed(other))
         else:
-            report["champion"] = measured(champion)
-            report["agreement"], moved = compared(claims, challenger, champion, columns)
+            judged_before = champion.judge(claims)
+            report["champion"] = measured(champion, judged_before)
+            report["agreement"], moved = compared(claims, (challenger, judged), (champion, judged_before), columns)
     report["problems"] = problems(report, promotion)
     return report, frames.like(features_validation, moved, changes_schema(columns))
 

@@ -93,8 +93,8 @@ def profile_reference(
     """
     bins = learn_bins(claims, columns.categorical, columns.numeric)
     counts = frames.reduce_batches(features_train, partial(count_rows, bins=bins), combined)
-    scores = frames.collected(training_scores(autoencoder.model_version_))
-    score_bins = learn_bins(scores, (), scores_compared(columns))
+    scores = frames.collected(training_scores(autoencoder.model_version_)[scores_compared(columns)])
+    score_bins = learn_bins(scores, (), scores.columns)
     return ReferenceProfile.of(bins, counts, score_bins, count_rows(scores, score_bins), autoencoder.model_version_)
 
 
