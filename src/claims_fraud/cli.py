@@ -171,8 +171,7 @@ def promote(**options: Any) -> None:
 @click.option("--to", metavar="VERSION", help="Version that is to be champion; by default the one before.")
 def rollback(*, to: str | None, **options: Any) -> None:
     """Have the version that was champion before be it again."""
-    env, conf_source = options.pop("environment"), options.pop("conf_source")
-    with one_paragraph(), _context(env, conf_source, options) as context:
+    with one_paragraph(), _context(options) as context:
         from claims_fraud.tracking import registry  # noqa: PLC0415 - takes seconds to import
 
         name = context.params["tracking"]["registered_model"]
@@ -224,9 +223,8 @@ def fairness_validate(*, protected_attributes: str | None, threshold_percentile:
 @job
 def tables(**options: Any) -> None:
     """Print the Delta tables that are there, with their history."""
-    env, conf_source = options.pop("environment"), options.pop("conf_source")
     told: set[str] = set()
-    with one_paragraph(), _context(env, conf_source, options) as context:
+    with one_paragraph(), _context(options) as context:
         for name in sorted(context.catalog.keys()):
             dataset: Any = context.catalog.get(name)
             # A table has several entries where it is also read as it was.
@@ -261,8 +259,9 @@ def _run_job(pipeline: str, options: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _context(env: str, conf_source: str | None, options: dict[str, Any]) -> Iterator[KedroContext]:
-    """Yield Kedro's context, with those options that say where things are."""
+def _context(options: dict[str, Any]) -> Iterator[KedroContext]:
+    """Yield Kedro's context, with those of a job's options that say where things are."""
+    env, conf_source = options["environment"], options["conf_source"]
     _check_environment(env, conf_source)
     given = {name: options[name] for name in COMMON if options[name] is not None}
     given |= _nested(options["params"])

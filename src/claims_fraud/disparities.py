@@ -14,7 +14,7 @@ import pandas as pd
 from claims_fraud import frames
 from claims_fraud.claims import Columns
 from claims_fraud.claims.rows import numbers
-from claims_fraud.errors import GateNotPassed, InputError, listed
+from claims_fraud.errors import GateNotPassed, listed
 from claims_fraud.fairness.counts import Counting, Summary, summarise
 from claims_fraud.fairness.findings import OF_AN_ATTRIBUTE, Findings, plain_rows
 from claims_fraud.fairness.groups import bands_for
@@ -22,6 +22,7 @@ from claims_fraud.fairness.verdicts import BIASED, INCONCLUSIVE, WORST_FIRST, wo
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of
 from claims_fraud.parameters import FairnessParameters
+from claims_fraud.scores import check_scores_have
 
 OUTCOME = "is_fraud"
 SCORED = ("flagged", "rank", "fraud_score", "fraud_percentile")
@@ -31,13 +32,8 @@ MOST_INTERSECTIONS = 20
 
 def check_has_scores(fraud_scores: Frame, columns: Columns) -> None:
     """Raise InputError if `fraud_scores` lack a column that the analysis reads."""
-    found = set(fraud_scores.columns)
-    lacking = [name for name in (*columns.features, *SCORED, *columns.surprises) if name not in found]
-    if lacking:
-        raise InputError(
-            f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
-            "first (`kedro run --pipelines=scoring`)."
-        )
+    needed = (*columns.features, *SCORED, *columns.surprises)
+    check_scores_have(fraud_scores.columns, needed, "kedro run --pipelines=scoring")
 
 
 def counting_of(sample: pd.DataFrame, columns: Columns, fairness: FairnessParameters, outcome: str | None) -> Counting:

@@ -144,14 +144,19 @@ def check_has_outcomes(found: Iterable[str], columns: Columns) -> str:
             "says what investigators found (1 fraud, 0 none, empty where nobody has looked), and run `kedro run "
             "--pipelines=data_ingestion,training,scoring,outcomes`."
         )
+    check_scores_have(found, judged_schema(columns).names, "kedro run")
+    return columns.label
+
+
+def check_scores_have(found: Iterable[str], needed: Iterable[str], command: str) -> None:
+    """Raise InputError if `fraud_scores` lack a column that is needed; ``command`` is what scores anew."""
     names = set(found)
-    lacking = [name for name in judged_schema(columns).names if name not in names]
+    lacking = [name for name in needed if name not in names]
     if lacking:
         raise InputError(
             f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
-            "first (`kedro run`)."
+            f"first (`{command}`)."
         )
-    return columns.label
 
 
 def judged_schema(columns: Columns) -> pa.Schema:
@@ -167,17 +172,6 @@ def outcome_scores_schema(columns: Columns) -> pa.Schema:
     """Return the schema of `outcome_scores`, but for the rank."""
     claim_id, score = (fraud_scores_schema(columns).field(name) for name in (columns.claim_id, "fraud_score"))
     return pa.schema([claim_id, score, described(*OUTCOME_PROBABILITY)])
-
-
-def outcome_features(columns: Columns) -> tuple[list[str], list[str]]:
-    """Return the columns of codes and of numbers that the second stage sees: those that are scored.
-
-    Protected columns are not among them unless they are `scored`: what investigators found may have followed them.
-    """
-    scored = set(columns.scored_features)
-    return [name for name in columns.categorical if name in scored], [
-        name for name in columns.numeric if name in scored
-    ]
 
 
 def surprises_of(scores: pd.DataFrame, columns: Columns) -> pd.DataFrame:

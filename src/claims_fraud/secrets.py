@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from claims_fraud.databricks_runtime import utilities
 from claims_fraud.errors import InputError
 
 
@@ -22,13 +23,11 @@ def secret(name: str) -> str:
         raise InputError(
             f"secret {name!r} is no name of a secret; give its scope and key, as in ${{secret:siu/token}}."
         )
-    if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
+    runtime = utilities()
+    if runtime is None:
         raise InputError(f"secret {name!r} is not known here: set the environment variable {variable}.")
-    # There only, as part of the runtime.
-    from databricks.sdk.runtime import dbutils  # noqa: PLC0415
-
     try:
-        return str(dbutils.secrets.get(scope, key))
+        return str(runtime.secrets.get(scope, key))
     except Exception as error:  # of a Java class that cannot be imported
         raise InputError(
             f"secret {name!r} is not in the secret scope {scope!r}, or may not be read ({type(error).__name__}). Put "

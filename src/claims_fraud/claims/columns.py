@@ -210,6 +210,16 @@ class Columns(BaseModel):
         return tuple(name for name in seen if name not in self.context_features)
 
     @property
+    def scored_categorical(self) -> list[str]:
+        """Categorical ones of these."""
+        return [name for name in self.categorical if name in self.scored_features]
+
+    @property
+    def scored_numeric(self) -> list[str]:
+        """Numeric ones of these."""
+        return [name for name in self.numeric if name in self.scored_features]
+
+    @property
     def surprises(self) -> tuple[str, ...]:
         """Columns of `fraud_scores` that say what each scored feature adds."""
         return tuple(f"{OUTPUT_PREFIX}{name}" for name in self.scored_features)

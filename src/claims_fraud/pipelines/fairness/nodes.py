@@ -73,8 +73,8 @@ def measure_proxies(
             fairness_sample,
             name,
             bands.get(name),
-            categorical=[other for other in columns.categorical if other in columns.scored_features and other != name],
-            numeric=[other for other in columns.numeric if other in columns.scored_features and other != name],
+            categorical=[other for other in columns.scored_categorical if other != name],
+            numeric=[other for other in columns.scored_numeric if other != name],
             people=columns.patient_id,
             settings=settings,
         )

@@ -20,7 +20,6 @@ from claims_fraud.scores import (
     investigated,
     judged_schema,
     open_claims,
-    outcome_features,
     outcome_scores_schema,
     surprises_of,
 )
@@ -54,9 +53,10 @@ def fit_outcome_model(past_outcomes: pd.DataFrame, columns: Columns, outcomes: O
         outcomes.n_estimators, outcomes.max_depth, outcomes.learning_rate, outcomes.seed, outcomes.n_jobs
     )
     surprises = surprises_of(past_outcomes, columns)
-    return OutcomeModel.fit(
-        past_outcomes, surprises, past_outcomes[columns.label], *outcome_features(columns), settings
-    )
+    # Protected columns are not among those it sees unless they are `scored`: what investigators found may have
+    # followed them.
+    seen = columns.scored_categorical, columns.scored_numeric
+    return OutcomeModel.fit(past_outcomes, surprises, past_outcomes[columns.label], *seen, settings)
 
 
 def measure_outcome_model(
