@@ -195,6 +195,11 @@ def is_parameter(key: str) -> bool:
     return key in {name for prefix, model in parameter_groups() for name in named(prefix, model)}
 
 
+def test_registered_models_are_addressed_by_an_alias() -> None:
+    addresses = re.findall(r"models:/[^\s\"`)]+", "".join(page.read_text() for page in PAGES))
+    assert set(addresses) == {"models:/claims_autoencoder@champion"}  # after a slash MLflow looks for a stage
+
+
 def test_plain_commands_are_those_of_make() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     recipes = re.findall(r"^(?:run|test): .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)

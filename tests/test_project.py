@@ -288,7 +288,7 @@ class TestMlflow:
         assert first.data.metrics["labelled.auroc"] == metrics["labelled"]["auroc"]
         assert "labelled.by_kind.upcoding.auroc" in first.data.metrics
 
-    def test_has_the_metrics_whole_as_artefacts_beside_the_database(self, first, project):
+    def test_has_the_metrics_whole_and_the_pages_as_artefacts_beside_the_database(self, first, project):
         folder = project.path / "mlartifacts" / first.info.run_id / "artifacts"
         assert {file.name for file in folder.iterdir()} == {
             "monitoring_verdict.json",
@@ -296,7 +296,10 @@ class TestMlflow:
             "provider_metrics.json",
             "scoring_metrics.json",
             "training_metrics.json",
+            "drift_page.html",
+            "fairness_report.html",
         }
+        assert (folder / "fairness_report.html").read_text().startswith("<!doctype html>")
 
     def test_has_the_metrics_of_scoring(self, first, project):
         metrics = json.loads((project.data / "08_reporting/scoring_metrics.json").read_text())

@@ -33,6 +33,7 @@ METRICS = {
     "monitoring_verdict": "monitoring.",
     "fairness_metrics": "fairness.",
 }
+PAGES = ("drift_page", "fairness_report")
 RESULTS = (
     "fraud_scores",
     "top_claims",
@@ -43,12 +44,11 @@ RESULTS = (
     "promotion_changes",
     "drift_report",
     "drift_history",
-    "drift_page",
     "bias_summary",
     *METRICS,
     "selected_model",
     "fairness_verdict",
-    "fairness_report",
+    *PAGES,
 )
 
 
@@ -142,11 +142,13 @@ class ProjectHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Log metrics and which sample it was, register the model, and tell plug-ins what came out."""
+        """Log metrics, pages and which sample it was, register the model, and tell plug-ins what came out."""
         from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
 
         if dataset_name in METRICS:
             run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
+        if dataset_name in PAGES:
+            run_log.log_page(data, dataset_name)
         if dataset_name == "autoencoder":
             run_log.log_model_version(data.model_version_)
             self._register(data)

@@ -73,6 +73,12 @@ def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None
         mlflow.log_dict(dict(metrics), f"{name}.json")
 
 
+def log_page(html: str, name: str) -> None:
+    """Log a page that people read to the active run, as the artefact ``{name}.html``; without one, nowhere."""
+    if active_run_id():
+        mlflow.log_text(html, f"{name}.html")
+
+
 def log_sizes(model_type: str, n_samples: int, n_features: int) -> None:
     """Log what was trained on how much, to the active run; without one, nowhere."""
     log_parameters({"model_type": model_type, "n_samples": n_samples, "n_features": n_features})
