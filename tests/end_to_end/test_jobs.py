@@ -210,7 +210,10 @@ class TestTraining:
         client = MlflowClient(f"sqlite:///{workspace.root}/runs.db")
         name = workspace.config["resources"]["experiments"]["runs"]["name"]
         experiment = client.get_experiment_by_name(name)
-        runs = {run.info.run_name: run.info.status for run in client.search_runs([experiment.experiment_id])}
+        found = client.search_runs([experiment.experiment_id])
+        runs = {run.info.run_name: run.info.status for run in found}
+        (scoring,) = (run for run in found if run.info.run_name == "score_101")
+        assert scoring.data.tags["data_version.features"] == "Delta version 0"
         selected = json.loads((workspace.artifacts / "reporting" / "selected_model.json").read_text())
         champion = client.get_model_version_by_alias(workspace.registered_model, "champion")
         assert champion.tags["model_version"] == selected["model_version"]
