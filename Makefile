@@ -12,7 +12,8 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes benchmark-drift
+	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes benchmark-drift \
+	benchmark-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,12 +56,17 @@ format: .venv/dev ## Format the code
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --extra viz --group run
 
+# Each in an environment of its own, since they do not get on with each other.
+PEERS = evidently fairlearn nannyml
+COMPILE_PEER = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate
+
 lock: | $(UV) ## Pin the dependencies of pyproject.toml, with hashes and without addresses
 	@$(COMPILE) --output-file requirements/run.lock
 	@$(COMPILE) --extra spark --constraint requirements/run.lock --output-file requirements/spark.lock
 	@$(COMPILE) --extra spark --group dev --constraint requirements/spark.lock --output-file requirements/dev.lock
 	@$(COMPILE) --extra spark --group dev --group benchmark --constraint requirements/dev.lock \
 		--output-file requirements/benchmark.lock
+	@for peer in $(PEERS); do $(COMPILE_PEER) requirements/peers/$$peer.in --output-file requirements/peers/$$peer.lock; done
 
 lock-check: | $(UV) ## Check that the locks fit pyproject.toml
 	@for lock in run spark dev benchmark; do cp requirements/$$lock.lock .venv/$$lock.lock; done
@@ -107,6 +113,14 @@ benchmark-outcomes: .venv/dev ## Measure learning from outcomes beside a tuned c
 
 benchmark-drift: .venv/dev ## Measure how often drift is told where there is none, and found where there is
 	@$(BIN)/python benchmarks/drift_alarms.py
+
+benchmark-monitoring: .venv/dev $(PEERS:%=build/peers/%) ## Measure time and memory of drift and fairness, beside other libraries
+	@$(BIN)/python benchmarks/monitoring_speed.py
+
+build/peers/%: requirements/peers/%.lock | .venv $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python $@
+	@$(UV) pip sync --quiet --python $@/bin/python --require-hashes $< || { rm -rf $@; exit 1; }
+	@touch $@
 
 clean: ## Remove what runs wrote; the sample claims stay
 	@git clean -qfdX data/02_intermediate data/04_feature data/05_model_input data/06_models data/07_model_output data/08_reporting \

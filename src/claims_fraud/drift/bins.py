@@ -76,12 +76,13 @@ class NumberBins:
     def count(self, values: pd.Series) -> Ints:
         """Return how many of the values each bin has, shape (bins,)."""
         numbers, no_number = _numbers(values)
-        missing = np.isnan(numbers)
-        atom = pd.Index(self.atoms, dtype=float).get_indexer(pd.Index(numbers))
-        place = np.where(atom >= 0, atom, len(self.atoms) + np.searchsorted(self.edges, numbers))
-        found = np.bincount(place[~missing], minlength=len(self.labels))
-        found[-2:] = no_number, missing.sum() - no_number
-        return found.astype(np.int64)
+        missing = int(np.isnan(numbers).sum())
+        # A pass for each number and edge is several times faster than to look up the bin of each value.
+        single = np.array([np.count_nonzero(numbers == atom) for atom in self.atoms], dtype=np.int64)
+        within = [single[np.asarray(self.atoms) <= edge].sum() for edge in self.edges]
+        up_to = [np.count_nonzero(numbers <= edge) - own for edge, own in zip(self.edges, within, strict=True)]
+        between = np.diff([0, *up_to, len(numbers) - missing - single.sum()])
+        return np.array([*single, *between, no_number, missing - no_number], dtype=np.int64)
 
     def as_json(self, counts: Ints) -> dict[str, Any]:
         """Return the bins with the reference's counts, for people to review."""
@@ -133,12 +134,16 @@ class CategoryBins:
 
     def count(self, values: pd.Series) -> Ints:
         """Return how many of the values each bin has, shape (bins,)."""
-        strings = category_values(values)
-        missing = strings.isna().to_numpy()
-        codes = pd.Index(self.categories, dtype=object).get_indexer(pd.Index(strings, dtype=object))
-        found = np.bincount(codes[codes >= 0], minlength=len(self.labels))
-        found[-2:] = (codes[~missing] < 0).sum(), missing.sum()
-        return found.astype(np.int64)
+        # Of one type, equal values are one text, so that few are made; of several they may be two: 1 and True.
+        of_several = values.dtype == object and stored_as(values) != "text"
+        codes, different = pd.factorize(category_values(values) if of_several else values)
+        texts = pd.Index(category_values(pd.Series(different)), dtype=object)
+        places = pd.Index(self.categories, dtype=object).get_indexer(texts)
+        unseen = len(self.categories)
+        found = np.zeros(unseen + 2, dtype=np.int64)
+        np.add.at(found, np.where(places < 0, unseen, places), np.bincount(codes[codes >= 0], minlength=len(texts)))
+        found[-1] = np.count_nonzero(codes < 0)
+        return found
 
     def as_json(self, counts: Ints) -> dict[str, Any]:
         """Return the bins with the reference's counts, for people to review."""
