@@ -1,8 +1,8 @@
 """How long drift and fairness of many claims take and in how much memory, beside other libraries.
 
-`make benchmark-monitoring`; README.md beside this says what is measured. Each measurement is a process of its own, by the
-interpreter of the virtual environment that has the library, and goes to a file of JSON lines at once: what is there is
-not measured again. Not for how often drift is told wrongly, see `drift_alarms`.
+`make benchmark-monitoring`; README.md beside this says what is measured. Each measurement is a process of its own, by
+the interpreter of the virtual environment that has the library, and goes to a file of JSON lines at once: what is there
+is not measured again. Not for how often drift is told wrongly, see `drift_alarms`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def measure(task: Task, folder: Path) -> dict[str, Any]:
     python = REPOSITORY / "build" / "peers" / task.work / "bin" / "python" if task.work in PEERS else sys.executable
     command = [python, Path(__file__).with_name("monitoring_work.py"), task.work, folder, task.rows, task.batches]
     try:
-        said = subprocess.run(
+        said = subprocess.run(  # noqa: S603 - our own script
             [str(word) for word in command], capture_output=True, text=True, timeout=LONGEST_RUN, check=False
         )
     except subprocess.TimeoutExpired:
@@ -130,6 +130,8 @@ def run_all(sizes: Sizes, folder: Path, results: Path, again: bool) -> None:
         if task not in there:
             print(f"{task} …", flush=True)
             row = {**asdict(task), "version": version_of(task.work), **circumstances(), **measure(task, folder)}
+            if "figures" in row:
+                row["figures_apart"] = _apart(row.pop("figures"), folder / f"{task.work}_{task.rows}.json")
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
@@ -166,21 +168,30 @@ def _beside(usual: dict[tuple[str, int], dict[str, Any]], sizes: Sizes) -> str:
 
 
 def _divided(found: dict[Task, dict[str, Any]], sizes: Sizes) -> str:
-    head = ["Work", "Batches", "Seconds", "Memory, MiB", "Counts", "Figures differ by at most"]
-    rows = []
-    for work in OURS:
-        of_work = [row for task, row in found.items() if (task.work, task.rows) == (work, sizes.rows[-1])]
-        of_work = sorted((row for row in of_work if "figures" in row), key=lambda row: row["batches"])
-        for row in of_work:
-            first, own = (np.array(one["figures"]) for one in (of_work[0], row))
-            apart = (
-                np.max(np.abs(own - first) / np.maximum(np.abs(first), 1e-300)) if len(own) == len(first) else np.inf
-            )
-            rows.append(
-                [work, f"{row['batches']:,}", f"{row['seconds']:,.1f}", f"{row['peak_mib']:,.0f}", row["counts"],
-                 f"{apart:.0e}"]
-            )  # fmt: skip
-    return markdown(head, rows)
+    rows = [
+        [
+            work,
+            f"{row['batches']:,}",
+            f"{row['seconds']:,.1f}",
+            f"{row['peak_mib']:,.0f}",
+            row["counts"],
+            f"{row['figures_apart']:.0e}",
+        ]
+        for work in OURS
+        for row in sorted(found.values(), key=lambda row: row["batches"])
+        if (row["work"], row["rows"]) == (work, sizes.rows[-1]) and "counts" in row
+    ]
+    return markdown(["Work", "Batches", "Seconds", "Memory, MiB", "Counts", "Figures differ by at most"], rows)
+
+
+def _apart(figures: list[float], path: Path) -> float:
+    """Return by which part of themselves figures differ at most from those that were found first, kept in a file."""
+    if not path.exists():
+        path.write_text(json.dumps(figures), encoding="utf-8")
+    first, own = np.array(json.loads(path.read_text(encoding="utf-8"))), np.array(figures)
+    if len(first) != len(own):
+        return np.inf
+    return float(np.max(np.abs(own - first) / np.maximum(np.abs(first), np.finfo(float).tiny)))
 
 
 def parsed() -> argparse.Namespace:

@@ -14,8 +14,13 @@ VERDICT = {
         "race": {"error": "all rows have the same race"},
     },
     "intersections": {"biased": ["f × below 18"]},
+    "periods": {"biased": ["sex f (2025-03)"]},
 }
-FAIR = {"attributes": {"sex": {"biased": [], "inconclusive": ["f"]}}, "intersections": {"biased": []}}
+FAIR = {
+    "attributes": {"sex": {"biased": [], "inconclusive": ["f"]}},
+    "intersections": {"biased": []},
+    "periods": {"biased": []},
+}
 
 
 def told(fail_on: str) -> str:
@@ -31,8 +36,9 @@ def test_never_ends_a_run_unless_asked_to():
 def test_names_the_groups_that_are_biased():
     assert told("biased") == (
         "flags fall unevenly on protected groups, and fairness.fail_on is biased. biased: sex f; biased: both of "
-        "f × below 18. All is saved: look at fairness_report and bias_summary. Then change the roles of protected "
-        "columns, or the threshold, or, where the difference is accounted for, the rules."
+        "f × below 18; biased: within a period sex f (2025-03). All is saved: look at fairness_report and "
+        "bias_summary. Then change the roles of protected columns, or the threshold, or, where the difference is "
+        "accounted for, the rules."
     )
 
 

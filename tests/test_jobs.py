@@ -61,7 +61,9 @@ class TestJobs:
     def test_fairness_is_that_of_the_attributes_and_the_threshold_given(self, project: Project):
         scores = project.table("07_model_output/fraud_scores.parquet")
         table = project.table("07_model_output/bias_summary.parquet").set_index("attribute")
-        assert set(table.index) == {"patient_gender", "patient_age", "patient_gender × patient_age"}
+        attributes = {"patient_gender", "patient_age"}
+        by_month = {f"claim period × {name}" for name in attributes}
+        assert set(table.index) == attributes | by_month | {"patient_gender × patient_age"}
         genders = table.loc["patient_gender"].drop_duplicates("group")
         assert genders["flagged"].sum() == (scores["fraud_percentile"] > 80).sum()
 

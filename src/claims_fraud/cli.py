@@ -23,7 +23,8 @@ from yaml import YAMLError
 from claims_fraud.autoencoder.boosters import ModelType
 from claims_fraud.datasets.session import unreadable_file
 from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
-from claims_fraud.parameters import DriftLimit, Period
+from claims_fraud.parameters import DriftLimit
+from claims_fraud.periods import Period
 
 # Ours, and those of configuration that cannot be read.
 MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)

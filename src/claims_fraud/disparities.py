@@ -15,19 +15,21 @@ from claims_fraud import frames
 from claims_fraud.claims import Columns
 from claims_fraud.claims.rows import numbers
 from claims_fraud.errors import GateNotPassed, listed
-from claims_fraud.fairness.counts import Counting, Summary, summarise
+from claims_fraud.fairness.counts import PERIOD, Counting, Summary, summarise
 from claims_fraud.fairness.findings import OF_AN_ATTRIBUTE, Findings, plain_rows
-from claims_fraud.fairness.groups import bands_for
+from claims_fraud.fairness.groups import CROSS, bands_for
 from claims_fraud.fairness.verdicts import BIASED, INCONCLUSIVE, WORST_FIRST, worst
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of
 from claims_fraud.parameters import FairnessParameters
+from claims_fraud.periods import Period, in_periods
 from claims_fraud.scores import check_scores_have
 
 OUTCOME = "is_fraud"
 SCORED = ("flagged", "rank", "fraud_score", "fraud_percentile")
-# Intersections that are told one by one: the worst.
-MOST_INTERSECTIONS = 20
+# Intersections, and groups over time, that are told one by one: the worst.
+MOST_CROSSED = 20
+OF_A_PERIOD = ["attribute", "group", "period", "n", "flagged", "ratio", "ratio_low", "ratio_high", "verdict"]
 
 
 def check_has_scores(fraud_scores: Frame, columns: Columns) -> None:
@@ -47,6 +49,7 @@ def counting_of(sample: pd.DataFrame, columns: Columns, fairness: FairnessParame
         outcome=outcome,
         surprises=columns.surprises,
         pairs=fairness.intersections,
+        periods=fairness.period != "none",
     )
 
 
@@ -62,30 +65,29 @@ def with_outcomes(
     return frames.left_join(fraud_scores, labels[[columns.claim_id, OUTCOME]], columns.claim_id), OUTCOME
 
 
-def counted(batch: pd.DataFrame, counting: Counting) -> Summary:
+def counted(batch: pd.DataFrame, counting: Counting, columns: Columns, period: Period) -> Summary:
     """Return the counts of a batch, whose outcomes may be text; one that is neither 0 nor 1 is not known."""
+    if counting.periods:
+        batch = batch.assign(**{PERIOD: in_periods(batch[columns.claim_date], period)})
     if counting.outcome:
         outcome = numbers(batch[counting.outcome])
         batch = batch.assign(**{counting.outcome: outcome.where(outcome.isin([0.0, 1.0]))})
     return summarise(batch, counting)
 
 
-def counted_columns(counting: Counting) -> list[str]:
+def counted_columns(counting: Counting, columns: Columns) -> list[str]:
     """Return the columns that counting reads."""
     outcome = [counting.outcome] if counting.outcome else []
-    return [*counting.attributes, *SCORED, *counting.surprises, *outcome]
+    return [columns.claim_date, *counting.attributes, *SCORED, *counting.surprises, *outcome]
 
 
 def results_of(
     findings: Findings, summary: Summary, counting: Counting, fairness: FairnessParameters
 ) -> dict[str, Any]:
     """Return `fairness_results`, but for proxies and roles."""
-    crossed = findings.table[~findings.table["attribute"].isin(counting.attributes)]
+    crossed = findings.table[~findings.table["attribute"].isin(counting.attributes)].drop(columns=OF_AN_ATTRIBUTE)
+    by_period = crossed["attribute"].str.startswith(PERIOD + CROSS)
     flagged = [found["overall_metrics"]["flagged"] for found in findings.attributes.values() if "error" not in found]
-    verdicts = crossed["verdict"].value_counts()
-    # The biased ones come first.
-    most = max(MOST_INTERSECTIONS, int(verdicts.get(BIASED, 0)))
-    told = crossed.drop(columns=OF_AN_ATTRIBUTE).head(most).reset_index(drop=True)
     return {
         "n": summary["n"],
         "flagged": flagged[0] if flagged else None,
@@ -94,10 +96,8 @@ def results_of(
         "bands": {name: list(edges) for name, edges in counting.bands.items()},
         "rules": fairness.model_dump(include={*vars(fairness.rules)}),
         "attributes": findings.attributes,
-        "intersections": {
-            "verdicts": {verdict: int(verdicts.get(verdict, 0)) for verdict in WORST_FIRST},
-            "worst": list(plain_rows(told).values()),
-        },
+        "intersections": _worst(crossed[~by_period]),
+        "periods": _over_time(crossed[by_period]),
     }
 
 
@@ -105,14 +105,20 @@ def verdict_of(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return `fairness_verdict`: of each attribute, and of all, with the groups named."""
     attributes = {name: _attribute_verdict(found) for name, found in results["attributes"].items()}
     crossed = [row["group"] for row in results["intersections"]["worst"] if row["verdict"] == BIASED]
+    in_a_period = [
+        f"{row['attribute']} {row['group']} ({row['period']})"
+        for row in results["periods"]["rows"]
+        if row["verdict"] == BIASED
+    ]
     verdicts = [found["verdict"] for found in attributes.values() if "verdict" in found]
-    verdict = worst([*verdicts, *([BIASED] if crossed else [])])
+    verdict = worst([*verdicts, *([BIASED] if crossed or in_a_period else [])])
     return {
         "verdict": verdict,
         "is_fair": verdict != BIASED,
         "n": results["n"],
         "attributes": attributes,
         "intersections": {BIASED: crossed},
+        "periods": {BIASED: in_a_period},
     }
 
 
@@ -125,6 +131,7 @@ def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:
         "n": results["n"],
         "flagged": results["flagged"],
         "intersections": results["intersections"]["verdicts"],
+        "periods": results["periods"]["verdicts"],
         **{
             name: {
                 "is_fair": int(found["overall_metrics"]["is_fair"]),
@@ -140,13 +147,18 @@ def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:
 def check_gate(verdict: Mapping[str, Any], fail_on: str) -> None:
     """Raise GateNotPassed, with the groups named, if the verdict is one that ends the run.
 
-    An intersection counts where it is biased. That one is inconclusive is the rule, for it has few claims.
+    An intersection, or a group within a period, counts where it is biased. That one is inconclusive is the rule, for
+    it has few claims.
     """
     stopping = {"never": (), "biased": (BIASED,), "inconclusive": (BIASED, INCONCLUSIVE)}[fail_on]
     found = [
         f"{kind}: {attribute} {listed(verdicts[kind])}"
         for kind in stopping
-        for attribute, verdicts in {**verdict["attributes"], "both of": verdict["intersections"]}.items()
+        for attribute, verdicts in {
+            **verdict["attributes"],
+            "both of": verdict["intersections"],
+            "within a period": verdict["periods"],
+        }.items()
         if verdicts.get(kind)
     ]
     if found:
@@ -155,6 +167,30 @@ def check_gate(verdict: Mapping[str, Any], fail_on: str) -> None:
             "saved: look at fairness_report and bias_summary. Then change the roles of protected columns, or the "
             "threshold, or, where the difference is accounted for, the rules."
         )
+
+
+def _worst(crossed: pd.DataFrame) -> dict[str, Any]:
+    """Return how many intersections have which verdict, and the worst, all biased ones among them; these come first."""
+    verdicts = _numbers(crossed)
+    most = max(MOST_CROSSED, verdicts[BIASED])
+    return {"verdicts": verdicts, "worst": list(plain_rows(crossed.head(most).reset_index(drop=True)).values())}
+
+
+def _over_time(crossed: pd.DataFrame) -> dict[str, Any]:
+    """Return how many groups within a period have which verdict, and the worst groups, each in all periods."""
+    if crossed.empty:
+        return {"verdicts": _numbers(crossed), "rows": []}
+    rows = crossed.assign(attribute=crossed["attribute"].str.removeprefix(PERIOD + CROSS))
+    rows[["period", "group"]] = crossed["group"].str.split(CROSS, n=1, expand=True)
+    groups = rows.groupby(["attribute", "group"], sort=False).ngroup()  # numbered as they come, the biased ones first
+    biased = groups[rows["verdict"] == BIASED].nunique()
+    told = rows.loc[groups < max(MOST_CROSSED, biased), OF_A_PERIOD].reset_index(drop=True)
+    return {"verdicts": _numbers(crossed), "rows": list(plain_rows(told).values())}
+
+
+def _numbers(comparisons: pd.DataFrame) -> dict[str, int]:
+    found = comparisons["verdict"].value_counts()
+    return {verdict: int(found.get(verdict, 0)) for verdict in WORST_FIRST}
 
 
 def _attribute_verdict(found: Mapping[str, Any]) -> dict[str, Any]:

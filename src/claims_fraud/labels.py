@@ -35,7 +35,7 @@ def labels_of(features: Frame, load_labels: Callable[[], Frame], columns: Column
     Raises
     ------
     InputError
-        If `claim_labels` lack the claim's id or ``is_fraud``.
+        If `claim_labels` lack the claim's id or ``is_fraud``, or a claim has two labels.
     """
     if columns.label:
         return _as_text(features, ["is_fraud"], columns, label=columns.label)
@@ -47,7 +47,9 @@ def labels_of(features: Frame, load_labels: Callable[[], Frame], columns: Column
             "fraud_kind. Give others with `--params=claim_labels=PATH`."
         )
     names = ["is_fraud", *(["fraud_kind"] if "fraud_kind" in labels.columns else [])]
-    return _as_text(labels, names, columns, label="is_fraud")
+    known = _as_text(labels, names, columns, label="is_fraud")
+    _check_one_a_claim(known, columns)
+    return known
 
 
 def measured_by_labels(scores: Frame, labels: Frame, columns: Columns) -> dict[str, Any]:
@@ -65,17 +67,11 @@ def measured_by_labels(scores: Frame, labels: Frame, columns: Columns) -> dict[s
     Raises
     ------
     InputError
-        If a claim has two labels, or none of the claims has one.
+        If none of the claims has a label.
     """
     of_these = frames.matching(labels, scores, [columns.claim_id])
     labelled = frames.collected(frames.left_join(of_these, scores, columns.claim_id))
     labelled = labelled.sort_values(columns.claim_id, ignore_index=True)
-    twice = labelled.loc[labelled[columns.claim_id].duplicated(), columns.claim_id]
-    if len(twice):
-        raise InputError(
-            f"claim_labels name a {columns.claim_id} more than once, for example {twice.iloc[0]!r}. Keep one label a "
-            "claim."
-        )
     if labelled.empty:
         raise InputError(
             f"claim_labels share no {columns.claim_id} with the claims that are scored. Give the labels of these "
@@ -89,6 +85,20 @@ def measured_by_labels(scores: Frame, labels: Frame, columns: Columns) -> dict[s
 def _as_text(labels: Frame, names: list[str], columns: Columns, label: str) -> Frame:
     schema = pa.schema([(name, pa.string()) for name in (columns.claim_id, *names)])
     return frames.map_batches(labels, partial(_known_labels, names=schema.names, label=label), schema)
+
+
+def _check_one_a_claim(labels: Frame, columns: Columns) -> None:
+    key = columns.claim_id
+    twice = frames.map_groups(labels, key, partial(_named_twice, key=key), pa.schema([(key, pa.string())]))
+    first = frames.smallest(twice, 1, key)
+    if len(first):
+        raise InputError(
+            f"claim_labels name a {key} more than once, for example {first[key].iloc[0]!r}. Keep one label a claim."
+        )
+
+
+def _named_twice(labels: pd.DataFrame, key: str) -> pd.DataFrame:
+    return labels.loc[labels[key].duplicated(), [key]].drop_duplicates()
 
 
 def _known_labels(labels: pd.DataFrame, names: list[str], label: str) -> pd.DataFrame:

@@ -20,11 +20,11 @@ from claims_fraud.claims.tables import TYPES, described
 from claims_fraud.drift import PSIMonitor, ReferenceProfile, combined, confirmed, count_rows, worst
 from claims_fraud.drift.verdicts import DRIFTED, DRIFTING, INSUFFICIENT
 from claims_fraud.errors import GateNotPassed, listed
-from claims_fraud.parameters import MonitoringParameters, Period
+from claims_fraud.parameters import MonitoringParameters
+from claims_fraud.periods import Period, in_periods
 
 SCORE, FLAGGED, VERSION = "fraud_score", "flagged", "model_version"
 ALARMS = (DRIFTING, DRIFTED)
-PERIODS: dict[Period, str] = {"month": "%Y-%m", "week": "%G-W%V", "none": "all"}
 IDS = 2**64
 IN_ORDER = ["last_claim", "batch_number"]
 
@@ -87,7 +87,7 @@ def count_claims(claims: pd.DataFrame, profile: ReferenceProfile, columns: Colum
 
     Scores of another model than that of the profile are not counted, nor are claims without one.
     """
-    keys = claims[columns.claim_date].dt.strftime(PERIODS[period])
+    keys = in_periods(claims[columns.claim_date], period)
     return {str(key): _count_period(rows, profile, columns) for key, rows in claims.groupby(keys)}
 
 

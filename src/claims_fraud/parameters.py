@@ -18,9 +18,9 @@ from claims_fraud.drift import Limits
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.fairness import Rules
 from claims_fraud.fairness.groups import check_bands
+from claims_fraud.periods import Period
 from claims_fraud.providers import provider_scores_schema, summary_schema
 
-Period = Literal["month", "week", "none"]
 DriftLimit = Literal["never", "drifting", "drifted"]
 
 # What peers have in common unless something else is named.
@@ -234,6 +234,9 @@ class FairnessParameters(BaseModel):
         "flag rate.",
     )
     intersections: bool = Field(True, description="Whether groups of two protected columns at once are compared too.")
+    period: Period = Field(
+        "month", description="Groups are compared within each month, or week, of the claims too; none leaves that out."
+    )
     minimum_group_size: int = Field(100, ge=1, description="Claims of a group that is judged.")
     minimum_expected_flags: float = Field(
         5,

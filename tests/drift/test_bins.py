@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claims_fraud.drift.bins import CategoryBins, NumberBins, stored_as
 
@@ -55,6 +58,34 @@ class TestCategories:
     def test_whole_codes_with_a_gap_are_the_same_codes(self):
         bins = CategoryBins.fit(pd.Series([99213, 99214]))
         assert counted(bins, pd.Series([99213.0, np.nan])) == {"99213": 1, "missing": 1}
+
+    @pytest.mark.parametrize("kind", [object, "string", "category"])
+    def test_however_text_is_stored_it_counts_alike(self, kind):
+        bins = CategoryBins.fit(pd.Series(["b", "a", "b"]))
+        assert counted(bins, pd.Series(["a", None, "z", "b", "a"]).astype(kind)) == {
+            "a": 2,
+            "b": 1,
+            "unseen": 1,
+            "missing": 1,
+        }
+
+    def test_equal_values_of_two_types_are_two_texts(self):
+        bins = CategoryBins.fit(pd.Series(["1", "True"]))
+        assert counted(bins, [1, True, 1, "1"]) == {"1": 3, "True": 1}
+
+
+numbers = st.lists(st.one_of(st.integers(-3, 3).map(float), st.floats(allow_infinity=False)), min_size=1, max_size=60)
+
+
+@given(numbers, numbers)
+def test_each_number_is_in_the_bin_that_its_edges_say(reference, current):
+    bins = NumberBins.fit(pd.Series(reference))
+    known = [number for number in current if not np.isnan(number)]
+    by_hand = [known.count(atom) for atom in bins.atoms]
+    others = [number for number in known if number not in bins.atoms]
+    for low, high in pairwise([-np.inf, *bins.edges, np.inf]):
+        by_hand.append(sum(low < number <= high for number in others))
+    assert bins.count(pd.Series(current)).tolist() == [*by_hand, 0, len(current) - len(known)]
 
 
 @pytest.mark.parametrize(

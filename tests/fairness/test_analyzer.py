@@ -129,6 +129,32 @@ class TestSummary:
         assert crossed["group"][crossed["ratio"] > 1.25].tolist() == ["f × B"]
 
 
+class TestPeriods:
+    def test_bias_of_one_month_is_found_in_that_month(self):
+        data = people(40_000)
+        months = np.random.default_rng(1).choice(["2025-01", "2025-02", "2025-03", "2025-04"], len(data))
+        wanted = np.where((data["sex"] == "f") & (months == "2025-03"), 0.10, 0.05)
+        analyzer = FairnessAnalyzer(data, scores_with_rates(wanted), ["sex"], 94.0, periods=months)
+        table = analyzer.get_bias_summary()
+        found = table[table["attribute"] == "claim period × sex"].set_index("group")
+        assert sorted(found.index[found["verdict"] == "biased"]) == ["2025-03 × f", "2025-03 × m"]
+        march = found.loc["2025-03 × f"]
+        assert march["reference"] == "all others of 2025-03"
+        assert march["ratio_low"] < 2 < march["ratio_high"]
+        assert found["n"].sum() == len(data)
+
+    def test_a_month_of_one_group_has_nothing_to_compare_with(self):
+        data = pd.DataFrame({"sex": ["f", "m"] * 500 + ["f"] * 300})
+        months = ["2025-01"] * 1_000 + ["2025-02"] * 300
+        table = FairnessAnalyzer(data, np.arange(1_300.0), ["sex"], periods=months).get_bias_summary()
+        found = table[table["attribute"] == "claim period × sex"]
+        assert sorted(found["group"]) == ["2025-01 × f", "2025-01 × m"]
+
+    def test_other_numbers_of_periods_are_refused(self):
+        with pytest.raises(InputError, match="3 periods came with 10 rows; give one a row"):
+            FairnessAnalyzer(people(10), np.arange(10.0), ["sex"], periods=["a", "b", "c"])
+
+
 class TestSmallGroups:
     def test_are_told_and_not_judged(self):
         data = pd.DataFrame({"group": ["a"] * 3_000 + ["b"] * 40 + [None] * 2})

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims_fraud.fairness.counts import Counting, combine, summarise, tables
+from claims_fraud.fairness.counts import PERIOD, Counting, combine, summarise, tables
 
 COUNTING = Counting(
-    ("sex", "age"), {"age": (18, 65)}, top_k=2, outcome="found", surprises=("surprise_code",), pairs=True
+    ("sex", "age"), {"age": (18, 65)}, top_k=2, outcome="found", surprises=("surprise_code",), pairs=True, periods=True
 )
 
 
@@ -31,6 +31,7 @@ def rows(number: int, seed: int = 0) -> pd.DataFrame:
             "fraud_percentile": 99.9 * rng.random(number),
             "found": rng.choice([0.0, 1.0, np.nan], number),
             "surprise_code": score / 2,
+            PERIOD: rng.choice(["2025-01", "2025-02"], number),
         }
     )
 
@@ -45,6 +46,7 @@ SIX = pd.DataFrame(
         "fraud_percentile": [99.5, 90.0, 80.0, 50.0, 20.0, 0.0],
         "found": [1, 0, 1, np.nan, np.nan, 1],
         "surprise_code": [1.0, 0.0, 0.0, 2.0, 0.0, 0.5],
+        PERIOD: ["2025-01", "2025-01", "2025-01", "2025-02", "2025-02", "2025-02"],
     }
 )
 
@@ -71,6 +73,17 @@ class TestSummarise:
             "m × unknown": 1,
             "unknown × 18 to below 65": 1,
         }
+
+    def test_counts_an_attribute_in_each_period(self):
+        found = tables(summarise(SIX, COUNTING), "periods")["claim period × sex"].table
+        assert found["n"].to_dict() == {
+            "2025-01 × f": 2,
+            "2025-01 × m": 1,
+            "2025-02 × f": 1,
+            "2025-02 × m": 1,
+            "2025-02 × unknown": 1,
+        }
+        assert found.loc["2025-01 × f", "flagged"] == 1
 
     def test_a_threshold_goes_before_the_flags(self):
         counting = Counting(("sex",), threshold=50.0)
@@ -107,7 +120,7 @@ def test_any_split_in_any_order_gives_the_same_and_adds_up_to_the_whole(number, 
     pieces = np.split(np.random.default_rng(seed).permutation(number), sorted(cut for cut in cuts if cut <= number))
     found = reduce(combine, (summarise(data.iloc[piece], COUNTING) for piece in pieces))
     assert_same(found, summarise(data, COUNTING))
-    for kind in ("attributes", "pairs"):
+    for kind in ("attributes", "pairs", "periods"):
         for counts in tables(found, kind, COUNTING.surprises).values():
             total = counts.table.sum()
             assert total["n"] == number

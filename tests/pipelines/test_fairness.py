@@ -111,6 +111,14 @@ class TestGate:
 
 
 class TestMistakes:
+    def test_a_claim_of_two_labels(self, analysed):
+        path = analysed.data / "01_raw/claim_labels.parquet"
+        labels = pd.read_parquet(path)
+        pd.concat([labels, labels.head(1)]).to_parquet(path)
+        status, told = analysed.run(FAIRNESS, params=f"training.evaluate_labels=true,{QUICKLY}")
+        assert status == 1
+        assert "claim_labels name a claim_id more than once, for example" in told
+
     def test_scores_of_other_columns(self, analysed):
         scores = analysed.table(SCORES).drop(columns="surprise_claim_type")
         scores.to_parquet(analysed.data / SCORES, index=False)

@@ -11,7 +11,7 @@ import pytest
 
 from claims_fraud.disparities import results_of
 from claims_fraud.fairness import Rules
-from claims_fraud.fairness.counts import Counting, summarise
+from claims_fraud.fairness.counts import PERIOD, Counting, summarise
 from claims_fraud.fairness.findings import find
 from claims_fraud.parameters import FairnessParameters
 from claims_fraud.reporting.fairness_page import fairness_page, flag_rate_figure
@@ -19,7 +19,7 @@ from claims_fraud.reporting.fairness_page import fairness_page, flag_rate_figure
 SIZES = {"big": (5_000, 400), "large": (4_000, 200), "small": (900, 60), "tiny": (700, 7), "rare": (6, 1)}
 
 
-def results(sizes=SIZES, outcomes: bool = False) -> dict:
+def results(sizes=SIZES, outcomes: bool = False, months: int = 2) -> dict:
     """Return results of groups of these sizes and flags, and of a sex that has nothing to do with them."""
     groups = np.repeat(list(sizes), [n for n, _ in sizes.values()])
     flagged = np.concatenate([np.arange(n) < some for n, some in sizes.values()])
@@ -32,10 +32,11 @@ def results(sizes=SIZES, outcomes: bool = False) -> dict:
             "fraud_score": flagged + rng.random(len(groups)),
             "fraud_percentile": np.where(flagged, 99.5, 50.0),
             "outcome": np.where(rng.random(len(groups)) < 0.3, 1.0, 0.0),
+            PERIOD: rng.choice([f"2025-{month:02d}" for month in range(1, months + 1)], len(groups)),
         }
     )
     rows["rank"] = rows["fraud_score"].rank(ascending=False, method="first")
-    counting = Counting(("group", "sex"), outcome="outcome" if outcomes else None)
+    counting = Counting(("group", "sex"), outcome="outcome" if outcomes else None, periods=True)
     summary = summarise(rows, counting)
     found = results_of(find(summary, counting, Rules(), {}, {}), summary, counting, FairnessParameters())
     return {**found, "proxies": {"group": None}, "roles": []}
@@ -77,6 +78,16 @@ class TestPage:
         section = self.page.partition("<h2>Two attributes at once</h2>")[2].partition("</section>")[0]
         assert re.findall(r'<th scope="col">(.*?)</th>', section) == ["attributes", "group", "verdict", "to all others"]
 
+    def test_over_time_has_ratios_of_what_can_be_told_and_no_counts(self):
+        assert row_of(self.page, "Over time", "group: big") == ["2.08, biased", "1.34"]
+        assert row_of(self.page, "Over time", "group: rare") == ["–", "–"]
+        section = self.page.partition("<h2>Over time</h2>")[2].partition("</section>")[0]
+        assert re.findall(r'<th scope="col">(.*?)</th>', section) == ["group", "2025-01", "2025-02"]
+
+    def test_over_time_has_the_last_twelve_periods(self):
+        section = page_of(results(months=14), 11).partition("<h2>Over time</h2>")[2].partition("</section>")[0]
+        assert re.findall(r'<th scope="col">2025-(.*?)</th>', section) == [f"{month:02d}" for month in range(3, 15)]
+
     def test_says_what_four_fifths_and_outcomes_are_worth(self):
         assert "a screening line, made for hiring" in self.page
         assert "Only claims that somebody looked at have an outcome" in page_of(results(outcomes=True), 11)
@@ -91,7 +102,7 @@ def test_the_figure_has_no_group_that_is_left_out():
 @pytest.mark.parametrize("small_cell", [0, 11])
 def test_attributes_that_could_not_be_analysed_are_told(small_cell):
     found = {**results(), "flagged": None, "attributes": {"race": {"error": "there is no such column"}}}
-    found["intersections"] = {"verdicts": {}, "worst": []}
+    found["intersections"], found["periods"] = {"verdicts": {}, "worst": []}, {"verdicts": {}, "rows": []}
     page = page_of({**found, "proxies": {}}, small_cell)
     assert "race: not analysed: there is no such column." in page
 

@@ -16,7 +16,7 @@ import pandas as pd
 from claims_fraud.autoencoder.evaluation import ranks
 from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.errors import InputError
-from claims_fraud.fairness.counts import Counting, summarise
+from claims_fraud.fairness.counts import PERIOD, Counting, summarise
 from claims_fraud.fairness.findings import Findings, find
 from claims_fraud.fairness.grid import percentiles_of
 from claims_fraud.fairness.groups import Bands, bands_for, check_bands, why_not
@@ -51,6 +51,8 @@ class FairnessAnalyzer:
         By attribute the group that others are compared with, in place of the one with the highest flag rate.
     intersections : bool, default False
         Whether `get_bias_summary` has the groups of two attributes at once too.
+    periods : array of shape (n,), optional
+        Period of each row, such as its month: groups are compared within each too, in `get_bias_summary`.
     rules : Rules, optional
         What difference matters, and how many rows are enough to judge.
 
@@ -86,6 +88,7 @@ class FairnessAnalyzer:
         bands: Bands | None = None,
         references: Mapping[str, str] | None = None,
         intersections: bool = False,
+        periods: npt.ArrayLike | None = None,
         rules: Rules | None = None,
     ) -> None:
         self._data = data
@@ -98,6 +101,7 @@ class FairnessAnalyzer:
         self._surprises, self._top_k = pd.DataFrame(index=data.index) if surprises is None else surprises, top_k
         self._bands = _checked_bands(data, self._attributes, bands or {})
         self._references, self._pairs, self._rules = dict(references or {}), intersections, rules or Rules()
+        self._periods = None if periods is None else _one_a_row(periods, len(data))
 
     def analyze_all_attributes(self) -> dict[str, dict[str, Any]]:
         """Return what is found, by attribute.
@@ -126,6 +130,7 @@ class FairnessAnalyzer:
             outcome=None if self._outcomes is None else OUTCOME,
             surprises=tuple(f"{OUTPUT_PREFIX}{name}" for name in self._surprises),
             pairs=self._pairs,
+            periods=self._periods is not None,
         )
         return find(summarise(self._rows(counting), counting), counting, self._rules, self._references, errors)
 
@@ -142,6 +147,8 @@ class FairnessAnalyzer:
         )
         if self._outcomes is not None:
             rows[OUTCOME] = self._outcomes
+        if self._periods is not None:
+            rows[PERIOD] = self._periods
         parts = self._surprises.set_axis(list(counting.surprises), axis="columns").reset_index(drop=True)
         return pd.concat([rows, parts], axis="columns")
 
@@ -170,6 +177,13 @@ def _checked_outcomes(outcomes: npt.ArrayLike, rows: int) -> npt.NDArray[np.floa
     odd = found[~np.isnan(found) & ~np.isin(found, (0, 1))]
     if len(odd):
         raise InputError(f"{len(odd):,} outcomes are neither 0 nor 1 nor missing, such as {odd[0]:g}. Correct them.")
+    return found
+
+
+def _one_a_row(periods: npt.ArrayLike, rows: int) -> pd.Series:
+    found = pd.Series(periods).reset_index(drop=True)
+    if len(found) != rows:
+        raise InputError(f"{len(found):,} periods came with {rows:,} rows; give one a row.")
     return found
 
 

@@ -15,6 +15,7 @@ from claims_fraud.claims.columns import OUTPUT_PREFIX
 from claims_fraud.errors import listed, nearest
 from claims_fraud.fairness.counts import SCORE, GroupCounts
 from claims_fraud.fairness.grid import distances, quantile_steps
+from claims_fraud.fairness.groups import CROSS
 from claims_fraud.fairness.intervals import difference_interval, p_values, ratio_interval, share_interval
 from claims_fraud.fairness.verdicts import WORST_FIRST, Rules
 from claims_fraud.multiple_tests import holm
@@ -85,13 +86,15 @@ def drivers(counts: GroupCounts, surprises: Sequence[str]) -> dict[str, list[dic
 def compared(
     attributes: Mapping[str, GroupCounts],
     pairs: Mapping[str, GroupCounts],
+    periods: Mapping[str, GroupCounts],
     rules: Rules,
     references: Mapping[str, str],
 ) -> pd.DataFrame:
     """Return every comparison with its verdict, the worst first.
 
     Groups of an attribute are compared with all others, and with the group that has the highest flag rate, of those
-    that are large enough, or the one named in ``references``. Intersections are compared with all others.
+    that are large enough, or the one named in ``references``. Intersections are compared with all others, and groups
+    within a period with all others of that period.
 
     P-values are adjusted by Holm's procedure for all comparisons of a kind, and for there being several kinds. The
     highest group is picked by what is tested, so that as many hypotheses are counted as there are pairs of groups.
@@ -100,6 +103,7 @@ def compared(
         _family([_against_others(name, counts) for name, counts in attributes.items()], rules),
         _family([_against_one(name, counts, rules, references) for name, counts in attributes.items()], rules),
         _family([_against_others(name, counts) for name, counts in pairs.items()], rules),
+        _family([_against_others_then(name, counts) for name, counts in periods.items()], rules),
     ]
     tested = [family for family in families if family["p_adjusted"].notna().any()]
     # Without the empty ones, whose types are not known.
@@ -143,6 +147,15 @@ def _against_others(name: str, counts: GroupCounts) -> pd.DataFrame:
     return pairs.assign(hypotheses=len(pairs))
 
 
+def _against_others_then(name: str, counts: GroupCounts) -> pd.DataFrame:
+    table = counts.table[["n", "flagged"]]
+    period = table.index.str.split(CROSS, n=1).str[0]
+    others = table.groupby(period).transform("sum") - table
+    pairs = _pairs(name, table, f"{OTHERS} of " + period, others["n"].to_numpy(), others["flagged"].to_numpy())
+    pairs = pairs[pairs["reference_n"] > 0]  # a period with a single group has no others
+    return pairs.assign(hypotheses=len(pairs))
+
+
 def _against_one(name: str, counts: GroupCounts, rules: Rules, references: Mapping[str, str]) -> pd.DataFrame:
     table = counts.table[["n", "flagged"]]
     # Those that can be judged, as far as their own size goes.
@@ -155,7 +168,7 @@ def _against_one(name: str, counts: GroupCounts, rules: Rules, references: Mappi
     return pairs.assign(hypotheses=len(rest) if named else len(large) * (len(large) - 1) // 2)
 
 
-def _pairs(name: str, table: pd.DataFrame, reference: str, reference_n: Any, reference_flagged: Any) -> pd.DataFrame:
+def _pairs(name: str, table: pd.DataFrame, reference: Any, reference_n: Any, reference_flagged: Any) -> pd.DataFrame:
     return table.reset_index(names="group").assign(
         attribute=name, reference=reference, reference_n=reference_n, reference_flagged=reference_flagged
     )

@@ -23,6 +23,8 @@ Summary = dict[str, Any]
 # What is counted of each group, intersections included. ``known`` rows have an outcome.
 COUNTS = ("n", "flagged", "top", "known", "fraud", "known_flagged", "fraud_flagged")
 SCORE = "score"
+# The column of the periods, and what stands for them where they are crossed with an attribute.
+PERIOD = "claim period"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Counting:
         Columns to add up by group: what each column adds to the score.
     pairs : bool
         Whether intersections of two attributes are counted too.
+    periods : bool
+        Whether each attribute is counted by the column `PERIOD`, such as the month, too.
     """
 
     attributes: tuple[str, ...]
@@ -54,6 +58,7 @@ class Counting:
     outcome: str | None = None
     surprises: tuple[str, ...] = ()
     pairs: bool = True
+    periods: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def summarise(batch: pd.DataFrame, counting: Counting) -> Summary:
     coded = {name: _codes(batch[name], counting.bands.get(name)) for name in counting.attributes}
     wide = np.column_stack([*values.values(), *(batch[name].to_numpy(dtype=float) for name in counting.surprises)])
     scores = batch["fraud_score"].to_numpy(dtype=float)
+    period = _codes(batch[PERIOD], None) if counting.periods else None
     return {
         "n": len(batch),
         "score_sums": np.bincount(places, weights=scores, minlength=STEPS).tolist(),
@@ -86,6 +92,11 @@ def summarise(batch: pd.DataFrame, counting: Counting) -> Summary:
         "pairs": {
             CROSS.join(pair): _counted(*_crossed(*(coded[name] for name in pair)), wide[:, : len(COUNTS)])
             for pair in (pairs_of(counting.attributes) if counting.pairs else [])
+        },
+        "periods": {
+            CROSS.join((PERIOD, name)): _counted(*_crossed(period, groups), wide[:, : len(COUNTS)])
+            for name, groups in coded.items()
+            if period
         },
     }
 
@@ -97,13 +108,13 @@ def combine(one: Summary, other: Summary) -> Summary:
         "score_sums": np.add(one["score_sums"], other["score_sums"]).tolist(),
         **{
             kind: {name: _added(one[kind][name], other[kind][name]) for name in one[kind]}
-            for kind in ("attributes", "pairs")
+            for kind in ("attributes", "pairs", "periods")
         },
     }
 
 
 def tables(summary: Summary, kind: str, surprises: Sequence[str] = ()) -> dict[str, GroupCounts]:
-    """Return the counts of every attribute (``attributes``) or intersection (``pairs``)."""
+    """Return the counts of every attribute (``attributes``), intersection (``pairs``) or of it by ``periods``."""
     names = [*COUNTS, *([SCORE, *surprises] if kind == "attributes" else [])]
     return {name: _group_counts(found, names) for name, found in summary[kind].items()}
 

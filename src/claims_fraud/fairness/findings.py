@@ -21,7 +21,7 @@ from claims_fraud.fairness.verdicts import BIASED, WORST_FIRST, Rules, worst
 
 # Name, type and description, in order.
 FIELDS = (
-    ("attribute", pa.string(), "Protected column, or two of them"),
+    ("attribute", pa.string(), "Protected column, or two of them, or one with the period of the claims"),
     ("group", pa.string(), "Its value or band; unknown where it is missing"),
     ("n", pa.int64(), "Claims of the group"),
     ("flagged", pa.int64(), "Those of them that are flagged"),
@@ -37,9 +37,9 @@ FIELDS = (
     ("difference_high", pa.float64(), "Upper end of the 95 % interval of difference"),
     ("flag_rate_low", pa.float64(), "Lower end of the 95 % interval of flag_rate"),
     ("flag_rate_high", pa.float64(), "Upper end of the 95 % interval of flag_rate"),
-    ("mean_score", pa.float64(), "Mean fraud_score of the group; null for two attributes"),
-    ("top_share", pa.float64(), "Share of the claims that rank first; null for two attributes"),
-    ("ks", pa.float64(), "Distance of the scores from those of all others; null for two attributes"),
+    ("mean_score", pa.float64(), "Mean fraud_score of the group; null for one of two attributes or of a period"),
+    ("top_share", pa.float64(), "Share of the claims that rank first; null for the same"),
+    ("ks", pa.float64(), "Distance of the scores from those of all others; null for the same"),
 )
 OF_AN_ATTRIBUTE = ["mean_score", "top_share", "ks"]
 COMPARED = ["reference", "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
@@ -88,7 +88,7 @@ def find(
     counted = tables(summary, "attributes", counting.surprises)
     errors = {**errors, **_errors(counted, references)}
     attributes = {name: counts for name, counts in counted.items() if name not in errors}
-    comparisons = compared(attributes, tables(summary, "pairs"), rules, references)
+    comparisons = compared(attributes, tables(summary, "pairs"), tables(summary, "periods"), rules, references)
     means = _score_means(summary, counted)
     metrics = {name: group_metrics(counts, means) for name, counts in attributes.items()}
     results = {

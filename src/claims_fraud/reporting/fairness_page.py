@@ -21,6 +21,7 @@ from claims_fraud.reporting.small_cells import hidden_rows
 # The worst of them; the others are in `bias_summary`.
 MOST_GROUPS = 40
 MOST_IN_FIGURE = 30
+MOST_PERIODS = 12
 COLORS = {BIASED: "#b3261e", INCONCLUSIVE: "#c77700", "fair": "#2e7d32", INSUFFICIENT: "#7a828c"}
 RATIOS = ["ratio_others", "low_others", "high_others", "ratio_one", "low_one", "high_one"]
 OUTCOMES = {
@@ -54,6 +55,7 @@ def fairness_page(results: Results, figure: go.Figure, small_cell: int) -> str:
         ),
         *(section for name, found in analysed.items() for section in _of_attribute(name, found, small_cell)),
         *_of_intersections(results["intersections"], small_cell),
+        *_over_time(results["periods"], small_cell),
         *_of_proxies(results["proxies"]),
         *_of_roles(results["roles"], small_cell),
     ]
@@ -273,23 +275,56 @@ def _of_intersections(found: Mapping[str, Any], small_cell: int) -> Iterable[Sec
     if not found["worst"]:
         return
     table = pd.DataFrame(found["worst"])
-    n, flagged = table["n"].astype(int), table["flagged"].astype(int)
-    # No counts, nor intervals that tell them: groups of two attributes add up to those of one, which are shown above.
-    small = (n < small_cell) | (flagged < small_cell) | (n - flagged < small_cell)
-    counts = ", ".join(f"{number:,} {verdict}" for verdict, number in found["verdicts"].items() if number)
     yield Section(
         "Two attributes at once",
-        f"Each group of both compared with all other claims: {counts}. The worst are shown, without counts and "
+        f"Each group of both compared with all other claims: {_counts(found)}. The worst are shown, without counts and "
         "intervals, from which those of a small group could be computed.",
         table=pd.DataFrame(
             {
                 "attributes": table["attribute"],
                 "group": table["group"],
                 "verdict": table["verdict"],
-                "to all others": table["ratio"].astype(float).mask(small).round(2),
+                "to all others": _ratios(table, small_cell).round(2),
             }
         ),
     )
+
+
+def _over_time(found: Mapping[str, Any], small_cell: int) -> Iterable[Section]:
+    if not found["rows"]:
+        return
+    table = pd.DataFrame(found["rows"])
+    ratios = _ratios(table, small_cell).mask(table["verdict"] == INSUFFICIENT)
+    biased = np.where(table["verdict"] == BIASED, ", biased", "")
+    texts = [f"{ratio:.2f}{mark}" if ratio >= 0 else None for ratio, mark in zip(ratios, biased, strict=True)]
+    rows: dict[str, dict[str, str | None]] = {}
+    for group, period, text in zip(table["attribute"] + ": " + table["group"], table["period"], texts, strict=True):
+        rows.setdefault(group, {})[period] = text
+    periods = sorted(table["period"].unique())[-MOST_PERIODS:]
+    yield Section(
+        "Over time",
+        f"Each group compared with all others of the same period: {_counts(found)}. Ratios of the flag rates, in the "
+        f"last {MOST_PERIODS} periods, of the groups with the worst verdicts in any; none where a group is small, or "
+        "where too few flags were to be expected to tell.",
+        table=pd.DataFrame(
+            [{"group": group, **{period: told.get(period) for period in periods}} for group, told in rows.items()]
+        ),
+    )
+
+
+def _ratios(crossed: pd.DataFrame, small_cell: int) -> pd.Series:
+    """Return the ratios to all others, without those of small cells.
+
+    Neither counts nor intervals, which tell them: groups of two attributes, or of all periods, add up to those of one,
+    which are shown.
+    """
+    n, flagged = crossed["n"].astype(int), crossed["flagged"].astype(int)
+    small = (n < small_cell) | (flagged < small_cell) | (n - flagged < small_cell)
+    return crossed["ratio"].astype(float).mask(small)
+
+
+def _counts(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{number:,} {verdict}" for verdict, number in found["verdicts"].items() if number)
 
 
 def _of_proxies(proxies: Mapping[str, Any]) -> Iterable[Section]:

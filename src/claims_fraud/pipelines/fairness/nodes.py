@@ -54,7 +54,9 @@ def count_groups(  # noqa: PLR0913, PLR0917
     claims, outcome = with_outcomes(fraud_scores, load_labels, columns, training.evaluate_labels)
     counting = counting_of(fairness_sample, columns, fairness, outcome)
     summary: Summary = frames.reduce_batches(
-        claims[counted_columns(counting)], partial(counted, counting=counting), combine
+        claims[counted_columns(counting, columns)],
+        partial(counted, counting=counting, columns=columns, period=fairness.period),
+        combine,
     )
     return summary
 
