@@ -80,9 +80,14 @@ class TestPage:
 
     def test_over_time_has_ratios_of_what_can_be_told_and_no_counts(self):
         assert row_of(self.page, "Over time", "group: big") == ["2.08, biased", "1.34"]
-        assert row_of(self.page, "Over time", "group: rare") == ["–", "–"]
+        assert "group: rare" not in self.page.partition("<h2>Over time</h2>")[2]
         section = self.page.partition("<h2>Over time</h2>")[2].partition("</section>")[0]
         assert re.findall(r'<th scope="col">(.*?)</th>', section) == ["group", "2025-01", "2025-02"]
+
+    def test_over_time_says_so_where_nothing_can_be_told(self):
+        section = page_of(results({"a": (90, 20), "b": (80, 20)}), 11).partition("<h2>Over time</h2>")[2]
+        assert "to tell, which is so in all of them." in section.partition("</section>")[0]
+        assert "<table" not in section.partition("</section>")[0]
 
     def test_over_time_has_the_last_twelve_periods(self):
         section = page_of(results(months=14), 11).partition("<h2>Over time</h2>")[2].partition("</section>")[0]

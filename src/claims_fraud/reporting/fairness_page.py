@@ -297,18 +297,21 @@ def _over_time(found: Mapping[str, Any], small_cell: int) -> Iterable[Section]:
     ratios = _ratios(table, small_cell).mask(table["verdict"] == INSUFFICIENT)
     biased = np.where(table["verdict"] == BIASED, ", biased", "")
     texts = [f"{ratio:.2f}{mark}" if ratio >= 0 else None for ratio, mark in zip(ratios, biased, strict=True)]
-    rows: dict[str, dict[str, str | None]] = {}
-    for group, period, text in zip(table["attribute"] + ": " + table["group"], table["period"], texts, strict=True):
-        rows.setdefault(group, {})[period] = text
     periods = sorted(table["period"].unique())[-MOST_PERIODS:]
+    rows: dict[str, dict[str, str]] = {}
+    for group, period, text in zip(table["attribute"] + ": " + table["group"], table["period"], texts, strict=True):
+        if text and period in periods:
+            rows.setdefault(group, {})[period] = text
     yield Section(
         "Over time",
         f"Each group compared with all others of the same period: {_counts(found)}. Ratios of the flag rates, in the "
         f"last {MOST_PERIODS} periods, of the groups with the worst verdicts in any; none where a group is small, or "
-        "where too few flags were to be expected to tell.",
+        f"where too few flags were to be expected to tell{'' if rows else ', which is so in all of them'}.",
         table=pd.DataFrame(
             [{"group": group, **{period: told.get(period) for period in periods}} for group, told in rows.items()]
-        ),
+        )
+        if rows
+        else None,
     )
 
 
