@@ -18,9 +18,9 @@ from claims_fraud.claims.sample import generate_claims
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
-# Enough to run, too little to wait for.
 # Files whose names nobody knows beforehand: the log of events, and samples named by their hash.
 NAMED_BY_RUNS = (Path("08_reporting/events"), Path("05_model_input/training_claims"))
+# Enough to run, too little to wait for.
 QUICK = "as_of=2026-06-30,training.n_estimators=3,training.max_depth=3,training.n_jobs=1,fairness.role_rows=300"
 
 
@@ -84,3 +84,11 @@ def working_in(path: Path) -> Iterator[None]:
     with contextlib.chdir(path):
         bootstrap_project(path)
         yield
+
+
+@contextlib.contextmanager
+def copy_of(path: Path, folder: Path) -> Iterator[Project]:
+    """Give a copy of a project, in this folder, to go on in."""
+    project = Project(Path(shutil.copytree(path, folder / "project")))
+    with working_in(project.path):
+        yield project

@@ -184,7 +184,7 @@ def test_baselines_and_other_rates_wait():
 
 
 def test_a_process_of_its_own_reports_its_memory_or_how_it_ended():
-    assert forked(lambda: {"rows": int(np.ones(4_000_000).sum())}, 60)["peak_mib"] > 20
+    assert forked(lambda: {"rows": int(np.ones(12_000_000).sum())}, 60)["peak_mib"] > 80
     assert forked(lambda: (_ for _ in ()).throw(SystemExit(3)), 60) == {"failed": "exit status 3"}
 
 

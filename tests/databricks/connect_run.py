@@ -28,7 +28,7 @@ def main(project: Path) -> int:
     where = f"catalog=spark_catalog,artifact_root={project / 'artifacts'},tracking_uri=sqlite:///{project}/m.db"
     params = f"{QUICK},{where},raw_claims={project / 'odd.parquet'},new_claims={project / 'new.parquet'}"
     with working_in(project):
-        for pipelines in ("data_ingestion,training,scoring", "score_new"):
+        for pipelines in ("data_ingestion,training,scoring,monitoring,fairness", "score_new,monitor_new"):
             status = run_command(run, ["--env=databricks", f"--pipelines={pipelines}", f"--params={params}"])
             if status:
                 return status

@@ -16,7 +16,7 @@ TESTS = REPOSITORY / "tests"
 
 
 @pytest.mark.usefixtures("spark")
-def test_ingestion_training_scoring_and_new_claims(tmp_path):
+def test_all_that_jobs_run(tmp_path):
     project = make_project(tmp_path)
     odd_claims().to_parquet(tmp_path / "odd.parquet", index=False)
     # Without the infinite one, more than the share of so few that may be rejected.
@@ -34,4 +34,11 @@ def test_ingestion_training_scoring_and_new_claims(tmp_path):
     top = pd.read_csv(project.path / "artifacts" / "reporting" / "top_claims.csv")
     assert len(top) == 100
     tables = {path.name for path in (project.path / "warehouse" / "claims.db").iterdir()}
-    assert {"features", "fraud_scores", "new_features", "rejected_claims"} <= tables
+    assert {
+        "features",
+        "fraud_scores",
+        "new_features",
+        "rejected_claims",
+        "bias_summary",
+        "drift_history",
+    } <= tables

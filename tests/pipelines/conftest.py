@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support import Project, make_project, working_in
+from support import Project, copy_of, make_project, working_in
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +28,5 @@ def finished(first_run: Path) -> Project:
 @pytest.fixture
 def copied(first_run: Path, tmp_path: Path) -> Iterator[Project]:
     """A copy of it, to go on in."""
-    project = Project(Path(shutil.copytree(first_run, tmp_path / "project")))
-    with working_in(project.path):
+    with copy_of(first_run, tmp_path) as project:
         yield project

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support import SHARED_DATA
+from support import SHARED_DATA, copy_of
 
 FAIRNESS = "--pipelines=fairness"
 SCORES = "07_model_output/fraud_scores.parquet"
@@ -27,10 +27,17 @@ def with_bias(project, share: float = 0.5) -> None:
     scores.assign(flagged=scores["flagged"] | women).to_parquet(project.data / SCORES, index=False)
 
 
+@pytest.fixture(scope="module")
+def second_run(first_run, tmp_path_factory):
+    with copy_of(first_run, tmp_path_factory.mktemp("second")) as project:
+        assert project.run("--pipelines=scoring,fairness", params=QUICKLY) == (0, "")
+    return project.path
+
+
 @pytest.fixture
-def analysed(copied):
-    assert copied.run("--pipelines=scoring,fairness", params=QUICKLY) == (0, "")
-    return copied
+def analysed(second_run, tmp_path):
+    with copy_of(second_run, tmp_path) as project:
+        yield project
 
 
 class TestResults:

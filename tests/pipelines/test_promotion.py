@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from claims_fraud.errors import GateNotPassed
 from claims_fraud.pipelines.promotion.nodes import promote
+from support import copy_of
 
 SELECT, PROMOTE = "--pipelines=model_selection", "--pipelines=promotion"
 ANY = "model_selection.required_lift=1"
@@ -28,15 +29,22 @@ def report(project) -> dict:
     return json.loads((project.data / "08_reporting/promotion_report.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def second_run(first_run, tmp_path_factory):
+    """Return a project whose first model is the champion, and a second one the challenger."""
+    with copy_of(first_run, tmp_path_factory.mktemp("second")) as project:
+        assert project.run(f"{SELECT},promotion", params=ANY) == (0, "")
+        assert project.run("--pipelines=training", params="training.model_type=xgboost") == (0, "")
+        # Another seed of the other type would be as good: it is measured first.
+        (project.data / "08_reporting/training_metrics_catboost.json").unlink()
+        assert project.run(SELECT, params=ANY) == (0, "")
+    return project.path
+
+
 @pytest.fixture
-def promoted(copied):
-    """A project whose first model is the champion, and a second one the challenger."""
-    assert copied.run(f"{SELECT},promotion", params=ANY) == (0, "")
-    assert copied.run("--pipelines=training", params="training.model_type=xgboost") == (0, "")
-    # Another seed of the other type would be as good: it is measured first.
-    (copied.data / "08_reporting/training_metrics_catboost.json").unlink()
-    assert copied.run(SELECT, params=ANY) == (0, "")
-    return copied
+def promoted(second_run, tmp_path):
+    with copy_of(second_run, tmp_path) as project:
+        yield project
 
 
 class TestPromote:
