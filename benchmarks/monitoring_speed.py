@@ -181,7 +181,7 @@ def _divided(found: dict[Task, dict[str, Any]], sizes: Sizes) -> str:
         for row in sorted(found.values(), key=lambda row: row["batches"])
         if (row["work"], row["rows"]) == (work, sizes.rows[-1]) and "counts" in row
     ]
-    return markdown(["Work", "Batches", "Seconds", "Memory, MiB", "Counts", "Figures differ by at most"], rows)
+    return markdown(["Work", "Batches", "Seconds", "Memory, MiB", "Hash of counts", "Figures differ by at most"], rows)
 
 
 def _apart(figures: list[float], path: Path) -> float:
