@@ -29,7 +29,8 @@ OUTCOME = "is_fraud"
 SCORED = ("flagged", "rank", "fraud_score", "fraud_percentile")
 # Intersections, and groups over time, that are told one by one: the worst.
 MOST_CROSSED = 20
-OF_A_PERIOD = ["attribute", "group", "period", "n", "flagged", "ratio", "ratio_low", "ratio_high", "verdict"]
+OF_A_PERIOD = ["attribute", "group", "period", "n", "flagged", "others_n", "others_flagged",
+               "ratio", "ratio_low", "ratio_high", "verdict"]  # fmt: skip
 
 
 def check_has_scores(fraud_scores: Frame, columns: Columns) -> None:
@@ -182,6 +183,8 @@ def _over_time(crossed: pd.DataFrame) -> dict[str, Any]:
         return {"verdicts": _numbers(crossed), "rows": []}
     rows = crossed.assign(attribute=crossed["attribute"].str.removeprefix(PERIOD + CROSS))
     rows[["period", "group"]] = crossed["group"].str.split(CROSS, n=1, expand=True)
+    for name in ("n", "flagged"):
+        rows[f"others_{name}"] = rows.groupby(["attribute", "period"])[name].transform("sum") - rows[name]
     groups = rows.groupby(["attribute", "group"], sort=False).ngroup()  # numbered as they come, the biased ones first
     biased = groups[rows["verdict"] == BIASED].nunique()
     told = rows.loc[groups < max(MOST_CROSSED, biased), OF_A_PERIOD].reset_index(drop=True)

@@ -84,6 +84,12 @@ class TestPage:
         section = self.page.partition("<h2>Over time</h2>")[2].partition("</section>")[0]
         assert re.findall(r'<th scope="col">(.*?)</th>', section) == ["group", "2025-01", "2025-02"]
 
+    def test_over_time_hides_both_of_two_groups_where_one_is_small(self):
+        section = page_of(results({"a": (1_000, 60), "b": (1_000, 9)}, months=1), 11).partition("<h2>Over time</h2>")[2]
+        assert "group: " not in section.partition("</section>")[0]
+        shown = page_of(results({"a": (1_000, 60), "b": (1_000, 9)}, months=1), 0)
+        assert row_of(shown, "Over time", "group: a") == ["6.67, biased"]
+
     def test_over_time_says_so_where_nothing_can_be_told(self):
         section = page_of(results({"a": (90, 20), "b": (80, 20)}), 11).partition("<h2>Over time</h2>")[2]
         assert "to tell, which is so in all of them." in section.partition("</section>")[0]

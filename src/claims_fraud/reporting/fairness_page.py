@@ -294,7 +294,9 @@ def _over_time(found: Mapping[str, Any], small_cell: int) -> Iterable[Section]:
     if not found["rows"]:
         return
     table = pd.DataFrame(found["rows"])
-    ratios = _ratios(table, small_cell).mask(table["verdict"] == INSUFFICIENT)
+    # Of two groups the ratio of one is that of the other upside down.
+    too_few = _small(table["others_n"], table["others_flagged"], small_cell) | (table["verdict"] == INSUFFICIENT)
+    ratios = _ratios(table, small_cell).mask(too_few)
     biased = np.where(table["verdict"] == BIASED, ", biased", "")
     texts = [f"{ratio:.2f}{mark}" if ratio >= 0 else None for ratio, mark in zip(ratios, biased, strict=True)]
     periods = sorted(table["period"].unique())[-MOST_PERIODS:]
@@ -305,7 +307,7 @@ def _over_time(found: Mapping[str, Any], small_cell: int) -> Iterable[Section]:
     yield Section(
         "Over time",
         f"Each group compared with all others of the same period: {_counts(found)}. Ratios of the flag rates, in the "
-        f"last {MOST_PERIODS} periods, of the groups with the worst verdicts in any; none where a group is small, or "
+        f"last {MOST_PERIODS} periods, of the groups with the worst verdicts in any; none where a count is small, or "
         f"where too few flags were to be expected to tell{'' if rows else ', which is so in all of them'}.",
         table=pd.DataFrame(
             [{"group": group, **{period: told.get(period) for period in periods}} for group, told in rows.items()]
@@ -321,9 +323,12 @@ def _ratios(crossed: pd.DataFrame, small_cell: int) -> pd.Series:
     Neither counts nor intervals, which tell them: groups of two attributes, or of all periods, add up to those of one,
     which are shown.
     """
-    n, flagged = crossed["n"].astype(int), crossed["flagged"].astype(int)
-    small = (n < small_cell) | (flagged < small_cell) | (n - flagged < small_cell)
-    return crossed["ratio"].astype(float).mask(small)
+    return crossed["ratio"].astype(float).mask(_small(crossed["n"], crossed["flagged"], small_cell))
+
+
+def _small(n: pd.Series, flagged: pd.Series, small_cell: int) -> pd.Series:
+    """Return of which rows a count is small: of all, of the flagged, or of the others."""
+    return (n < small_cell) | (flagged < small_cell) | (n - flagged < small_cell)
 
 
 def _counts(found: Mapping[str, Any]) -> str:
