@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from environment import REPOSITORY, RESULTS, circumstances, markdown, write_table
+from monitoring_work import CODES
 
 from claims_fraud.claims.sample import generate_claims
 from claims_fraud.drift import PSIMonitor, ReferenceProfile
@@ -27,7 +28,6 @@ PAGE = REPOSITORY / "docs" / "explanation" / "drift.md"
 SIZES = (200, 500, 1_000, 5_000, 20_000, 100_000)
 REFERENCE_ROWS = 14_000
 POPULATION = 300_000
-CODES = ["claim_type", "provider_specialty", "diagnosis_code", "procedure_code", "patient_gender", "geographic_region"]
 NUMBERS = ["claim_amount", "patient_age", "provider_experience_years", "claim_duration_days"]
 NORMAL = [f"normal_{number}" for number in range(13)]
 MOVED = NORMAL[0]

@@ -180,7 +180,8 @@ def parts(path: Path, names: list[str], rows: int, batches: int) -> Iterator[pd.
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     text = [name for name in names if name in CODES]
-    file = pq.ParquetFile(path, read_dictionary=text)
+    # Else what was read stays in memory until the end.
+    file = pq.ParquetFile(path, read_dictionary=text, pre_buffer=False)
     if batches == 1:
         yield file.read_row_groups(range(-(-rows // ROW_GROUP)), columns=names).slice(0, rows).to_pandas()
         return
