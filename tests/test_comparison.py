@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import ranks, top_size
 from claims_fraud.claims import Columns
-from claims_fraud.comparison import agreement, compared, problems
-from claims_fraud.parameters import PromotionParameters
+from claims_fraud.comparison import agreement, compared, drift_of, fairness_of, problems
+from claims_fraud.drift import Limits, ReferenceProfile
+from claims_fraud.parameters import FairnessParameters, PromotionParameters
 
 RULES = PromotionParameters()
 COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
@@ -112,6 +113,44 @@ class TestCompared:
         ]
 
 
+class TestFairnessOf:
+    columns = Columns(procedure=None, categorical=("sex", "region"), numeric=("claim_amount",), protected=("sex",))
+
+    def test_names_the_groups_that_its_flags_are_biased_on_and_no_other(self):
+        claims = pd.DataFrame({"sex": ["f"] * 2_000 + ["m"] * 2_000 + [None]})
+        scores = np.arange(len(claims)) % 100 + np.where(claims["sex"] == "f", 40.0, 0.0)
+        found = fairness_of(claims, scores, self.columns, FairnessParameters(), 90.0)
+        assert found == {
+            "threshold_percentile": 90.0,
+            "verdict": "biased",
+            "attributes": {"sex": {"verdict": "biased", "biased": ["f", "m"]}},
+        }
+
+    def test_what_cannot_be_analysed_is_told(self):
+        claims = pd.DataFrame({"sex": ["f"] * 500})
+        found = fairness_of(claims, np.arange(500.0), self.columns, FairnessParameters(), 90.0)
+        assert (found["verdict"], list(found["attributes"]["sex"])) == ("insufficient", ["error"])
+
+
+class TestDriftOf:
+    def test_of_features_and_of_the_score(self):
+        rng = np.random.default_rng(0)
+        learned = pd.DataFrame(
+            {
+                "code": rng.choice(["a", "b"], 3_000),
+                "fraud_score": rng.normal(size=3_000),
+                "surprise_code": rng.normal(size=3_000),
+            }
+        )
+        profile = ReferenceProfile.fit(learned, ["code"], [], ["fraud_score", "surprise_code"])
+        later = pd.DataFrame({"code": rng.choice(["a", "b"], 1_000, p=[0.9, 0.1])})
+        found = drift_of(later, rng.normal(size=1_000), profile, Limits())
+        assert (found["verdict"], found["drifted"], found["drifting"]) == ("drifted", ["code"], [])
+        assert 0 < found["score_psi"] < 0.05
+        found = drift_of(learned[["code"]], rng.normal(0.4, 1, 3_000), profile, Limits())
+        assert (found["verdict"], found["drifted"], found["drifting"]) == ("drifting", [], ["fraud_score"])
+
+
 def report(challenger: dict, champion: dict, **agreed: float) -> dict:
     measures = [
         {name: {"average_precision": value} for name, value in model.items()} for model in (challenger, champion)
@@ -142,5 +181,45 @@ class TestProblems:
     def test_labels_count_where_both_were_measured_by_them(self):
         assert problems(report({"swapped": 0.2, "labelled": 0.1}, {"swapped": 0.2}), RULES) == []
 
-    def test_without_a_champion_there_is_no_rule(self):
-        assert problems({"challenger": {}, "champion": None, "agreement": None}, RULES) == []
+    def test_without_a_champion_nothing_is_compared(self):
+        assert problems(alone(judged_as(["f"], ["amount"])), RULES) == []
+
+    def test_what_is_never_allowed_holds_without_a_champion_too(self):
+        rules = PromotionParameters(allow_biased="never", allow_drifted="never")
+        assert problems(alone(judged_as(["f", "m"], ["amount", "fraud_score"])), rules) == [
+            "its flags are biased (sex f, sex m), and promotion.allow_biased is never",
+            "the claims have drifted from those that it learned from (amount, fraud_score), and "
+            "promotion.allow_drifted is never",
+        ]
+        assert problems(alone(judged_as([], [])), rules) == []
+
+    def test_bias_and_drift_that_the_champion_has_not(self):
+        found = report({"swapped": 0.2}, {"swapped": 0.2})
+        found["challenger"] |= judged_as(["f", "m"], ["amount", "fraud_score"])
+        found["champion"] |= judged_as(["m"], ["amount"])
+        assert problems(found, RULES) == [
+            "its flags are biased (sex f), as the champion's are not, and promotion.allow_biased is as_champion",
+            "the claims have drifted from those that it learned from (fraud_score), as they have not from the "
+            "champion's, and promotion.allow_drifted is as_champion",
+        ]
+        assert problems(found, PromotionParameters(allow_biased="always", allow_drifted="always")) == []
+        found["challenger"] |= judged_as(["m"], [])
+        assert problems(found, RULES) == []
+
+    @pytest.mark.parametrize("lacking", ["challenger", "champion"])
+    def test_bias_and_drift_count_where_they_were_measured_of_both(self, lacking):
+        found = report({"swapped": 0.2}, {"swapped": 0.2})
+        for name in {"challenger", "champion"} - {lacking}:
+            found[name] |= judged_as(["f"], ["amount"])
+        assert problems(found, RULES) == []
+
+
+def judged_as(biased: list[str], drifted: list[str]) -> dict:
+    return {
+        "fairness": {"attributes": {"sex": {"biased": biased}, "race": {"error": "-"}}},
+        "drift": {"drifted": drifted},
+    }
+
+
+def alone(challenger: dict) -> dict:
+    return {"challenger": challenger, "champion": None, "agreement": None}

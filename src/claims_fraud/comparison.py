@@ -19,7 +19,14 @@ from claims_fraud.autoencoder.evaluation import ranks, top_size
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.tables import claims_schema, described
-from claims_fraud.parameters import PromotionParameters
+from claims_fraud.disparities import attribute_verdicts, overall_verdict
+from claims_fraud.drift import Limits, PSIMonitor, ReferenceProfile, worst
+from claims_fraud.drift.verdicts import DRIFTED, DRIFTING
+from claims_fraud.errors import listed
+from claims_fraud.fairness import FairnessAnalyzer
+from claims_fraud.fairness.verdicts import BIASED
+from claims_fraud.monitoring import SCORE
+from claims_fraud.parameters import Allowed, FairnessParameters, PromotionParameters
 
 Judged = tuple[ClaimsTreeAutoencoder, Judgement]
 # Of the claims, in per cent, whose coming and going is told.
@@ -114,21 +121,115 @@ def compared(
     return agreed, moved[changes_schema(columns).names]
 
 
+def fairness_of(
+    claims: pd.DataFrame, scores: Floats, columns: Columns, fairness: FairnessParameters, threshold_percentile: float
+) -> dict[str, Any]:
+    """Return whether a model's flags would fall unevenly on protected groups of these claims.
+
+    Parameters
+    ----------
+    claims : DataFrame of shape (n, ...)
+        With the protected columns.
+    scores : array of shape (n,)
+        What the model gives them.
+    columns : Columns
+        Roles.
+    fairness : FairnessParameters
+        What is analysed, and what matters.
+    threshold_percentile : float
+        Of these scores, in [0, 100): claims above it count as flagged, so that two models flag as many.
+
+    Returns
+    -------
+    dict
+        ``threshold_percentile``; ``verdict``, as in `fairness_verdict` but for intersections and periods, of which a
+        sample has too few claims; and by name the ``attributes``, each with its ``verdict`` and the groups that flags
+        are ``biased`` on, or ``error``. Other groups, which may be of a single claim, are not named.
+    """
+    analyzer = FairnessAnalyzer(
+        claims,
+        scores,
+        fairness.analysed(columns),
+        threshold_percentile,
+        bands=fairness.bands,
+        references=fairness.references,
+        rules=fairness.rules,
+    )
+    found = attribute_verdicts(analyzer.analyze_all_attributes())
+    told = ("verdict", BIASED, "error")
+    return {
+        "threshold_percentile": threshold_percentile,
+        "verdict": overall_verdict(found),
+        "attributes": {name: {key: one[key] for key in told if key in one} for name, one in found.items()},
+    }
+
+
+def drift_of(claims: pd.DataFrame, scores: Floats, profile: ReferenceProfile, limits: Limits) -> dict[str, Any]:
+    """Return how far claims, and the score that a model gives them, have moved from those that it learned from.
+
+    Parameters
+    ----------
+    claims : DataFrame of shape (n, ...)
+        With the features of the profile.
+    scores : array of shape (n,)
+        What the model gives them.
+    profile : ReferenceProfile
+        The model's.
+    limits : Limits
+        Where verdicts begin.
+
+    Returns
+    -------
+    dict
+        ``verdict``, the worst; the features, the score among them, that have ``drifted`` and that are ``drifting``;
+        and ``score_psi``.
+    """
+    table = PSIMonitor(profile, limits).compare(claims.assign(**{SCORE: scores}))
+    features, verdicts = table["feature"], table["verdict"]
+    return {
+        "verdict": worst(verdicts),
+        **{one: sorted(features[verdicts == one]) for one in (DRIFTED, DRIFTING)},
+        "score_psi": float(table.loc[features == SCORE, "psi"].iloc[0]),
+    }
+
+
 def problems(report: Mapping[str, Any], rules: PromotionParameters) -> list[str]:
     """Return why the challenger may not take the champion's place, a clause a rule that it breaks.
 
     Parameters
     ----------
     report : mapping
-        ``challenger`` and ``champion`` with their measures, and ``agreement``; without a champion that the claims can
-        be compared by, there is no rule to break.
+        ``challenger`` and ``champion`` with their measures, and ``agreement``. Without a champion that the claims can
+        be compared by, the rules are left that need none.
     rules : PromotionParameters
         The rules.
     """
-    if report["agreement"] is None:
-        return []
+    challenger, champion = report["challenger"], report["champion"]
+    found = [] if champion is None else _worse(challenger, champion, report["agreement"], rules)
+    for rule, named, what, beside in (
+        ("allow_biased", _biased, "its flags are biased", "as the champion's are not"),
+        (
+            "allow_drifted",
+            _drifted,
+            "the claims have drifted from those that it learned from",
+            "as they have not from the champion's",
+        ),
+    ):
+        allowed: Allowed = getattr(rules, rule)
+        against = _not_allowed(named(challenger), champion and named(champion), allowed)
+        if against:
+            found.append(
+                f"{what} ({listed(against)}){f', {beside}' if allowed == 'as_champion' else ''}, and promotion.{rule} "
+                f"is {allowed}"
+            )
+    return found
+
+
+def _worse(
+    challenger: Mapping[str, Any], champion: Mapping[str, Any], agreed: Mapping[str, Any], rules: PromotionParameters
+) -> list[str]:
+    """Return the clauses of the rules that compare figures."""
     found = []
-    challenger, champion, agreed = report["challenger"], report["champion"], report["agreement"]
     for what, name, least in (
         ("swapped values", "swapped", rules.min_swapped_ratio),
         ("labelled fraud", "labelled", rules.min_labelled_ratio),
@@ -147,3 +248,26 @@ def problems(report: Mapping[str, Any], rules: PromotionParameters) -> list[str]
         if agreed[name] < limit:
             found.append(f"{what} is {agreed[name]:.2f}, and promotion.min_{name} is {limit:g}")
     return found
+
+
+def _biased(model: Mapping[str, Any]) -> list[str] | None:
+    """Return the groups that a model's flags are biased on; None where that was not measured."""
+    if "fairness" not in model:
+        return None
+    attributes = model["fairness"]["attributes"].items()
+    return [f"{attribute} {group}" for attribute, found in attributes for group in found.get(BIASED, ())]
+
+
+def _drifted(model: Mapping[str, Any]) -> list[str] | None:
+    """Return the features that have drifted from what a model learned; None where that was not measured."""
+    drifted: list[str] | None = model.get("drift", {}).get(DRIFTED)
+    return drifted
+
+
+def _not_allowed(challenger: list[str] | None, champion: list[str] | None, allowed: Allowed) -> list[str]:
+    """Return what of the challenger's is not allowed; as the champion has it only where that was measured of both."""
+    if challenger is None or allowed == "always":
+        return []
+    if allowed == "never":
+        return challenger
+    return [] if champion is None else [name for name in challenger if name not in champion]

@@ -104,15 +104,14 @@ def results_of(
 
 def verdict_of(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return `fairness_verdict`: of each attribute, and of all, with the groups named."""
-    attributes = {name: _attribute_verdict(found) for name, found in results["attributes"].items()}
+    attributes = attribute_verdicts(results["attributes"])
     crossed = [row["group"] for row in results["intersections"]["worst"] if row["verdict"] == BIASED]
     in_a_period = [
         f"{row['attribute']} {row['group']} ({row['period']})"
         for row in results["periods"]["rows"]
         if row["verdict"] == BIASED
     ]
-    verdicts = [found["verdict"] for found in attributes.values() if "verdict" in found]
-    verdict = worst([*verdicts, *([BIASED] if crossed or in_a_period else [])])
+    verdict = worst([overall_verdict(attributes), *([BIASED] if crossed or in_a_period else [])])
     return {
         "verdict": verdict,
         "is_fair": verdict != BIASED,
@@ -121,6 +120,16 @@ def verdict_of(results: Mapping[str, Any]) -> dict[str, Any]:
         "intersections": {BIASED: crossed},
         "periods": {BIASED: in_a_period},
     }
+
+
+def attribute_verdicts(attributes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return of each attribute that was analysed its verdict and its groups by theirs, or why there is none."""
+    return {name: _attribute_verdict(found) for name, found in attributes.items()}
+
+
+def overall_verdict(attributes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the worst of what `attribute_verdicts` has; insufficient if it has none."""
+    return worst(found["verdict"] for found in attributes.values() if "verdict" in found)
 
 
 def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:

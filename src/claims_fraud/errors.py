@@ -18,6 +18,10 @@ class InputError(ValueError):
     """A mistake in data, configuration or a call; its message is one paragraph that says what to do about it."""
 
 
+class NotKept(InputError):
+    """What is kept for each model is not there for this one: it was trained elsewhere, or that was removed."""
+
+
 class GateNotPassed(InputError):
     """A result that is not good enough to go on with; the command line ends with a status of its own."""
 

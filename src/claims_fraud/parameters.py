@@ -22,6 +22,7 @@ from claims_fraud.periods import Period
 from claims_fraud.providers import provider_scores_schema, summary_schema
 
 DriftLimit = Literal["never", "drifting", "drifted"]
+Allowed = Literal["never", "as_champion", "always"]
 
 # What peers have in common unless something else is named.
 USUAL_PEER_COLUMNS = ("provider_specialty", "geographic_region")
@@ -112,6 +113,15 @@ class PromotionParameters(BaseModel):
     )
     min_top_overlap: float = Field(
         0.2, ge=0, le=1, description="Share of the highest-scored 1 % that both models name."
+    )
+    allow_biased: Allowed = Field(
+        "as_champion",
+        description="Whether flags may be biased on a protected group; `as_champion`: where the champion's are too.",
+    )
+    allow_drifted: Allowed = Field(
+        "as_champion",
+        description="Whether a feature of these claims, or the score, may have drifted from what it learned from; "
+        "`as_champion`: where it has from what the champion learned from too.",
     )
 
 

@@ -273,7 +273,8 @@ class TestPromotion:
         assert one["lift"] == pytest.approx(other["lift"], rel=1e-9)
         one, other = (json.loads((folder / "promotion_report.json").read_text()) for folder in folders)
         assert one["challenger"]["labelled"]["auroc"] == pytest.approx(other["challenger"]["labelled"]["auroc"])
-        assert one["challenger"]["model_version"] == other["challenger"]["model_version"]
+        for name in ("model_version", "fairness", "drift"):
+            assert one["challenger"][name] == other["challenger"][name]
         assert spark_table(spark, on_spark, "promotion_changes").empty
 
     def test_another_trained_model_has_its_training_scores_beside_those_of_the_first(self, both, spark):

@@ -98,6 +98,26 @@ class TestRun:
         assert alias(promoted, "champion") == "1"
         assert len(report(promoted)["problems"]) == 1
 
+    def test_bias_and_drift_are_measured_by_both_models(self, promoted):
+        params = f"{LENIENT},fairness.threshold_percentile=60,monitoring.minimum_rows=100,promotion.allow_drifted=never"
+        status, told = promoted.run(PROMOTE, params=params)
+        assert status == 3
+        assert "the claims have drifted from those that it learned from (num_previous_claims), and promotion" in told
+        assert alias(promoted, "champion") == "1"
+        for name in ("challenger", "champion"):
+            found = report(promoted)[name]
+            assert found["fairness"]["threshold_percentile"] == 60
+            assert set(found["fairness"]["attributes"]) == {"patient_gender", "patient_age", "geographic_region"}
+            assert found["drift"]["drifted"] == ["num_previous_claims"]
+
+    def test_without_its_profile_nothing_is_said_of_drift(self, promoted, caplog):
+        version = report(promoted)["challenger"]["model_version"]  # of the first, the champion
+        (promoted.data / f"06_models/reference_profiles/{version}.json").unlink()
+        assert promoted.run(PROMOTE, params=f"{LENIENT},promotion.allow_drifted=never") == (0, "")
+        found = report(promoted)
+        assert ("drift" in found["challenger"], "drift" in found["champion"]) == (True, False)
+        assert "nothing is said of drift by the catboost model: " in caplog.text
+
     def test_a_champion_of_other_columns_is_no_measure(self, copied):
         assert copied.run(f"{SELECT},promotion", params=ANY) == (0, "")
         columns = {"columns": {"numeric": ["claim_amount", "patient_age", "provider_experience_years"]}}

@@ -16,7 +16,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from claims_fraud.datasets.whole_file import replacing
 from claims_fraud.drift import ReferenceProfile
-from claims_fraud.errors import InputError
+from claims_fraud.errors import NotKept
 
 
 class FilePerVersion(AbstractDataset[Any, Callable[[str], Any]]):
@@ -40,7 +40,7 @@ class FilePerVersion(AbstractDataset[Any, Callable[[str], Any]]):
         self.metadata = metadata
 
     def load(self) -> Callable[[str], Any]:
-        """Return the function, which raises InputError for a version without a file."""
+        """Return the function, which raises NotKept for a version without a file."""
         return self._of
 
     def save(self, data: Any) -> None:
@@ -51,7 +51,7 @@ class FilePerVersion(AbstractDataset[Any, Callable[[str], Any]]):
     def _of(self, version: str) -> Any:
         file = self._file(version)
         if not file.exists():
-            raise InputError(self._missing(version))
+            raise NotKept(self._missing(version))
         return self._read(file)
 
     def _file(self, version: str) -> Path:

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from claims_fraud.datasets.by_version import missing_rows
 from claims_fraud.datasets.session import current_session, latest_version
-from claims_fraud.errors import InputError, listed
+from claims_fraud.errors import InputError, NotKept, listed
 from claims_fraud.frames.on_spark import quoted
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
     def _rows_of(self, frame: DataFrame, column: str, value: str) -> DataFrame:
         rows = frame.where(F.col(quoted(column)) == value)
         if rows.isEmpty():
-            raise InputError(missing_rows(f"table {self.name}", column, value, self._made_by))
+            raise NotKept(missing_rows(f"table {self.name}", column, value, self._made_by))
         return rows
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:

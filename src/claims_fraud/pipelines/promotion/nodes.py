@@ -12,11 +12,26 @@ from claims_fraud.autoencoder.evaluation import score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
-from claims_fraud.comparison import changes_schema, compared, labelled_schema, no_changes, problems
-from claims_fraud.errors import GateNotPassed, listed
+from claims_fraud.comparison import (
+    changes_schema,
+    compared,
+    drift_of,
+    fairness_of,
+    labelled_schema,
+    no_changes,
+    problems,
+)
+from claims_fraud.drift import ReferenceProfile
+from claims_fraud.errors import GateNotPassed, NotKept, listed
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of, measured_by_labels
-from claims_fraud.parameters import PromotionParameters, TrainingParameters
+from claims_fraud.parameters import (
+    FairnessParameters,
+    MonitoringParameters,
+    PromotionParameters,
+    ScoringParameters,
+    TrainingParameters,
+)
 from claims_fraud.scores import check_model_fits, differing_columns
 
 logger = logging.getLogger(__name__)
@@ -30,17 +45,24 @@ def compare_models(  # noqa: PLR0913, PLR0917
     champion: ClaimsTreeAutoencoder | None,
     features_validation: Frame,
     load_labels: Callable[[], Frame],
+    profiles: Callable[[str], ReferenceProfile],
     columns: Columns,
     training: TrainingParameters,
+    scoring: ScoringParameters,
+    fairness: FairnessParameters,
+    monitoring: MonitoringParameters,
     promotion: PromotionParameters,
 ) -> tuple[dict[str, Any], Frame]:
     """Return `promotion_report` and `promotion_changes`: both models on the same validation claims.
 
-    Labels are read only if `evaluate_labels` is set.
+    Labels are read only if `evaluate_labels` is set. Claims above the percentile of `fairness`, or else of `scoring`,
+    count as flagged.
     """
     check_model_fits(challenger, columns)
     claims = frames.sample(features_validation, MOST_COMPARED_ROWS, columns.claim_id, training.seed)
     labels = labels_of(features_validation, load_labels, columns) if training.evaluate_labels else None
+    own_threshold = fairness.threshold_percentile
+    threshold = scoring.threshold_percentile if own_threshold is None else own_threshold
 
     def measured(model: ClaimsTreeAutoencoder, judgement: Judgement) -> dict[str, Any]:
         measures = {
@@ -53,6 +75,14 @@ def compare_models(  # noqa: PLR0913, PLR0917
             table = claims[[columns.claim_id]].assign(fraud_score=judgement.scores)
             scored = frames.like(features_validation, table, labelled_schema(columns))
             measures["labelled"] = measured_by_labels(scored, labels, columns)
+        if fairness.analysed(columns):
+            measures["fairness"] = fairness_of(claims, judgement.scores, columns, fairness, threshold)
+        try:
+            profile = profiles(model.model_version_)
+        except NotKept as error:
+            logger.warning("nothing is said of drift by the %s model: %s", model.model_type, error)
+        else:
+            measures["drift"] = drift_of(claims, judgement.scores, profile, monitoring.limits)
         return measures
 
     judged = challenger.judge(claims)

@@ -6,6 +6,8 @@ from kedro.pipeline import Node, Pipeline
 
 from claims_fraud.pipelines.promotion.nodes import compare_models, promote
 
+SETTINGS = ("columns", "training", "scoring", "fairness", "monitoring", "promotion")
+
 
 def create_pipeline() -> Pipeline:
     """``challenger, current_champion, features_validation -> promotion_report, promotion_changes -> champion``."""
@@ -18,9 +20,8 @@ def create_pipeline() -> Pipeline:
                     "champion": "current_champion",
                     "features_validation": "features_validation",
                     "load_labels": "claim_labels",
-                    "columns": "params:columns",
-                    "training": "params:training",
-                    "promotion": "params:promotion",
+                    "profiles": "reference_profile",
+                    **{name: f"params:{name}" for name in SETTINGS},
                 },
                 outputs=["promotion_report", "promotion_changes"],
                 name="compare_models",
