@@ -18,6 +18,9 @@ from claims_fraud.claims.sample import generate_claims
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+MEDICARE = SHARED_DATA / "medicare_inpatient_provider_fraud.parquet"
+# Of its claims, those that the fixture of that name runs on.
+MEDICARE_ROWS = 3_000
 # Files whose names nobody knows beforehand: the log of events, and samples named by their hash.
 NAMED_BY_RUNS = (Path("08_reporting/events"), Path("05_model_input/training_claims"))
 # Enough to run, too little to wait for.

@@ -28,12 +28,21 @@ from claims_fraud.coordination import coordination_impl
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.hooks import ProjectHooks
 from claims_fraud.settings import CONFIG_LOADER_ARGS
-from support import QUICK, REPOSITORY, SHARED_DATA, Project, make_project, named_by_a_run, working_in
+from support import (
+    MEDICARE,
+    MEDICARE_ROWS,
+    QUICK,
+    REPOSITORY,
+    Project,
+    copy_of,
+    make_project,
+    named_by_a_run,
+    working_in,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-MEDICARE = SHARED_DATA / "medicare_inpatient_provider_fraud.parquet"
 CONTRACT = {
     "raw_claims",
     "rejected_claims",
@@ -423,22 +432,11 @@ class TestTools:
         assert "rows 1000" in shown.stdout, shown.stdout + shown.stderr
 
 
-@pytest.fixture(scope="module")
-def medicare(project: Project) -> Project:
-    """Return the project after a run on the first of the Medicare claims."""
-    if not MEDICARE.exists():
-        pytest.skip("the public Medicare claims are not in ../shared/data")
-    pd.read_parquet(MEDICARE).head(2_000).to_parquet("medicare.parquet", index=False)
-    small = "training.n_estimators=1,training.max_depth=2,training.n_folds=2,training.max_classes=8"
-    assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small}") == (0, "")
-    return project
-
-
 class TestMedicare:
     def test_valid_and_rejected_rows_are_all_that_were_read(self, medicare):
         features = medicare.table("medicare/04_feature/features.parquet")
         rejected = medicare.table("medicare/02_intermediate/rejected_claims.parquet")
-        assert len(features) + len(rejected) == 2_000
+        assert len(features) + len(rejected) == MEDICARE_ROWS
         assert len(medicare.table("medicare/07_model_output/fraud_scores.parquet")) == len(features)
 
     def test_race_is_kept_and_never_in_the_model(self, medicare):
@@ -461,10 +459,12 @@ class TestMedicare:
         birthday_to_come = (start.month, start.day) < (birth.month, birth.day)
         assert first["patient_age"] == start.year - birth.year - birthday_to_come
 
-    def test_new_claims_are_kept_once_each_by_their_id(self, medicare):
-        claims = pd.read_parquet(MEDICARE)
-        for first, last in ((2_000, 2_030), (2_010, 2_040)):
-            claims.iloc[first:last].to_parquet("later.parquet", index=False)
-            assert medicare.run("--env=medicare", "--pipelines=score_new", params="new_claims=later.parquet") == (0, "")
-        kept = medicare.table("medicare/04_feature/new_features.parquet")["ClaimID"].tolist()
-        assert kept == sorted(claims["ClaimID"].iloc[2_000:2_040])
+    def test_new_claims_are_kept_once_each_by_their_id(self, medicare, tmp_path):
+        claims = pd.read_parquet(MEDICARE).iloc[MEDICARE_ROWS : MEDICARE_ROWS + 40]
+        with copy_of(medicare.path, tmp_path) as project:
+            for batch in (claims.head(30), claims.tail(30)):
+                batch.to_parquet("later.parquet", index=False)
+                params = "new_claims=later.parquet"
+                assert project.run("--env=medicare", "--pipelines=score_new", params=params) == (0, "")
+            kept = project.table("medicare/04_feature/new_features.parquet")["ClaimID"].tolist()
+        assert kept == sorted(claims["ClaimID"])

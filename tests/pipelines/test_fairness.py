@@ -139,17 +139,6 @@ class TestMistakes:
         assert "fairness.attributes names 'claim_type'; allowed are the protected columns: patient_gender" in told
 
 
-@pytest.fixture(scope="module")
-def medicare(project):
-    """Return the project after a run on the first of the Medicare claims."""
-    if not MEDICARE.exists():
-        pytest.skip("the public Medicare claims are not in ../shared/data")
-    pd.read_parquet(MEDICARE).head(3_000).to_parquet("medicare.parquet", index=False)
-    small = "training.n_estimators=2,training.n_folds=2,training.max_classes=8,scoring.threshold_percentile=90"
-    assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small},{QUICKLY}") == (0, "")
-    return project
-
-
 class TestColumnsThatTheModelMustNotSee:
     """Medicare's race is `none`: kept beside the claims for this analysis, and nothing else."""
 

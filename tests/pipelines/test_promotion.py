@@ -118,6 +118,12 @@ class TestRun:
         assert ("drift" in found["challenger"], "drift" in found["champion"]) == (True, False)
         assert "nothing is said of drift by the catboost model: " in caplog.text
 
+    def test_few_validation_claims_are_not_swapped(self, promoted):
+        features = promoted.table("04_feature/features_validation.parquet").head(30)
+        features.to_parquet(promoted.data / "04_feature/features_validation.parquet", index=False)
+        assert promoted.run(PROMOTE, params="promotion.min_top_overlap=0") == (0, "")
+        assert "swapped" not in report(promoted)["champion"]
+
     def test_a_champion_of_other_columns_is_no_measure(self, copied):
         assert copied.run(f"{SELECT},promotion", params=ANY) == (0, "")
         columns = {"columns": {"numeric": ["claim_amount", "patient_age", "provider_experience_years"]}}

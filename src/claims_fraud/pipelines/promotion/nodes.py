@@ -69,8 +69,10 @@ def compare_models(  # noqa: PLR0913, PLR0917
             "model_type": model.model_type,
             "model_version": model.model_version_,
             **score_summary(judgement.scores),
-            "swapped": swap_measures(model, claims, training.seed),
         }
+        swapped = swap_measures(model, claims, training.seed)
+        if swapped is not None:
+            measures["swapped"] = swapped
         if labels is not None:
             table = claims[[columns.claim_id]].assign(fraud_score=judgement.scores)
             scored = frames.like(features_validation, table, labelled_schema(columns))
