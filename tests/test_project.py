@@ -273,6 +273,11 @@ class TestMlflow:
         assert params["columns.protected.patient_age"] == "context"
         assert params["scoring.top_k"] == "None"
 
+    def test_has_no_object_as_the_text_that_python_prints(self, first):
+        whole = {name for name in first.data.params if "." not in name}
+        assert whole == {"as_of", "model_type", "n_samples", "n_features"}
+        assert not [value for value in first.data.tags.values() if " object at " in value]
+
     def test_has_what_was_trained_on_how_much(self, first, project):
         metrics = json.loads((project.data / "08_reporting/training_metrics_catboost.json").read_text())
         params = first.data.params

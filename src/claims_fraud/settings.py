@@ -10,10 +10,11 @@ from kedro.utils import find_kedro_project
 from claims_fraud.hooks import ProjectHooks
 from claims_fraud.secrets import secret
 
-# MLflow, imported by kedro-mlflow after this, would give its loggers handlers of their own past conf/logging.yml.
+# MLflow, imported after this, would give its loggers handlers of their own past conf/logging.yml.
 os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+from claims_fraud.tracking.run_hook import RunHook
 
-HOOKS = (ProjectHooks(),)
+HOOKS = (ProjectHooks(), RunHook())
 
 
 def artifacts_of(tracking_uri: str) -> str | None:
@@ -43,5 +44,5 @@ CONFIG_LOADER_ARGS = {
     },
 }
 
-# Usage is reported to nobody, wherever the package runs.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+# Usage is reported to nobody, wherever the package runs; of kedro-mlflow's hook there is a version above.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
