@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +77,24 @@ def make_project(path: Path) -> Project:
     shutil.copytree(REPOSITORY / "conf", path / "conf", ignore=shutil.ignore_patterns("*credentials*"))
     shutil.copy(REPOSITORY / "pyproject.toml", path)
     (path / "src" / "claims_fraud").mkdir(parents=True)
+    shutil.copy(_empty_database(), path / "mlflow.db")
     raw = path / "data" / "01_raw"
     raw.mkdir(parents=True)
     claims, labels = generate_claims(1_000, seed=5)
     claims.to_parquet(raw / "claims_train.parquet", index=False)
     labels.to_parquet(raw / "claim_labels.parquet", index=False)
     return Project(path)
+
+
+@functools.cache
+def _empty_database() -> Path:
+    """Return a database of MLflow without an experiment, which takes MLflow seconds to make."""
+    from mlflow import MlflowClient
+
+    database = Path(tempfile.mkdtemp()) / "mlflow.db"
+    atexit.register(shutil.rmtree, database.parent)
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def main(project: Path) -> int:
     from claims_fraud.cli import run, run_command
 
     # Catalogs of other names need the Java session, which Connect hides.
-    where = f"catalog=spark_catalog,artifact_root={project / 'artifacts'},tracking_uri=sqlite:///{project}/m.db"
+    where = f"catalog=spark_catalog,artifact_root={project / 'artifacts'},tracking_uri=sqlite:///{project}/mlflow.db"
     params = f"{QUICK},{where},raw_claims={project / 'odd.parquet'},new_claims={project / 'new.parquet'}"
     with working_in(project):
         for pipelines in ("data_ingestion,training,scoring,monitoring,fairness", "score_new,monitor_new"):
