@@ -29,6 +29,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.shuffle.partitions": "2",
         "spark.master": "local[2]",
+        # Compiling a small query takes longer than running it; by Connect, and by the wheel's jobs, it is compiled.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     settings = {**session_settings(root), **few}
     try:
