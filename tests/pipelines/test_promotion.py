@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from claims_fraud.errors import GateNotPassed
 from claims_fraud.pipelines.promotion.nodes import promote
@@ -62,8 +63,24 @@ class TestPromote:
             "catboost ba9876543210. Look at promotion_report and promotion_changes, or change the rules."
         )
 
+    def test_the_first_may_be_refused_too(self):
+        with pytest.raises(GateNotPassed) as raised:
+            promote({"challenger": self.model, "champion": None, "problems": ["it is biased"]})
+        assert str(raised.value) == (
+            "the challenger, xgboost 0123456789ab, is not promoted: it is biased. The registry is left as it was. Look "
+            "at promotion_report and promotion_changes, or change the rules."
+        )
+
 
 class TestRun:
+    def test_the_first_is_refused_for_what_is_never_allowed(self, copied):
+        params = f"{ANY},monitoring.minimum_rows=100,promotion.allow_drifted=never"
+        status, told = copied.run(f"{SELECT},promotion", params=params)
+        assert status == 3
+        assert "the claims have drifted from those that it learned from (num_previous_claims)" in told
+        with pytest.raises(MlflowException, match="champion"):
+            alias(copied, "champion")
+
     def test_the_first_becomes_champion_without_a_comparison(self, copied):
         assert copied.run(f"{SELECT},promotion", params=ANY) == (0, "")
         assert alias(copied, "champion") == alias(copied, "challenger") == "1"

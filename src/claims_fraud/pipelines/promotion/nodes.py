@@ -107,9 +107,11 @@ def promote(promotion_report: dict[str, Any]) -> str:
     """Return the version of the challenger, which is to be the champion; raise GateNotPassed if it may not be."""
     challenger, champion = promotion_report["challenger"], promotion_report["champion"]
     if promotion_report["problems"]:
+        why = "; ".join(promotion_report["problems"])
+        stays = f"The champion stays {_told(champion)}" if champion else "The registry is left as it was"
         raise GateNotPassed(
-            f"the challenger, {_told(challenger)}, is not promoted: {'; '.join(promotion_report['problems'])}. The "
-            f"champion stays {_told(champion)}. Look at promotion_report and promotion_changes, or change the rules."
+            f"the challenger, {_told(challenger)}, is not promoted: {why}. {stays}. Look at "
+            "promotion_report and promotion_changes, or change the rules."
         )
     logger.info("the challenger, %s, is promoted", _told(challenger))
     return str(challenger["model_version"])
