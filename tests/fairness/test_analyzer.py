@@ -180,14 +180,14 @@ class TestSmallGroups:
 class TestChance:
     def test_alarms_no_more_often_than_promised_where_all_are_flagged_alike(self):
         alarms = 0
-        for seed in range(100):
+        for seed in range(200):
             data = people(2_000, seed)
             scores = np.random.default_rng(1_000 + seed).random(2_000)
             rules = Rules(least_ratio=0.999, min_difference=0.0, minimum_expected_flags=1)
             analyzer = FairnessAnalyzer(data, scores, list(data), intersections=True, rules=rules)
             alarms += (analyzer.get_bias_summary()["verdict"] == "biased").any()
-        # 100 draws at 5 % are 10 or fewer in 98 of 100 cases.
-        assert alarms <= 10
+        # 200 draws at 5 % are 17 or fewer in 98 of 100 cases.
+        assert alarms <= 17
 
     @pytest.mark.parametrize("ratio", [0.4, 2.5])
     def test_bias_of_known_size_is_found_at_that_size(self, ratio):

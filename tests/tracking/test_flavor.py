@@ -147,7 +147,6 @@ class TestArtefact:
         found = json.loads(done.stdout.rpartition("found ")[2])
         assert found["fraud_score"] == loaded.predict(rows)["fraud_score"].tolist()
 
-    @pytest.mark.parametrize("model", ["catboost"], indirect=True)
     def test_leaves_an_installed_project_as_it_is(self, saved, tmp_path):
         done = run(tmp_path, BEFORE_PROJECT, saved)
         assert done.returncode == 0, done.stderr
