@@ -353,6 +353,26 @@ class TestMlflow:
             ("data_ingestion", "FINISHED"),
         ]
 
+    def test_a_run_that_is_open_takes_what_pipelines_log_and_stays_open(self, project):
+        import mlflow
+
+        before = len(recorded(project))
+        mlflow.set_tracking_uri(f"sqlite:///{project.path}/mlflow.db")
+        with mlflow.start_run(experiment_id=recorded(project)[0].info.experiment_id) as outer:
+            for _ in range(2):
+                assert project.run("--pipelines=scoring") == (0, "")
+                assert mlflow.active_run().info.run_id == outer.info.run_id
+        assert mlflow.active_run() is None
+        assert len(recorded(project)) == before + 1
+        assert "scoring.flagged" in mlflow.get_run(outer.info.run_id).data.metrics
+
+    def test_threads_log_to_the_run_that_was_opened(self, project):
+        before = len(recorded(project))
+        assert project.run("--pipelines=scoring", "--runner=ThreadRunner") == (0, "")
+        later = recorded(project)
+        assert (len(later), later[0].info.status) == (before + 1, "FINISHED")
+        assert "scoring.flagged" in later[0].data.metrics
+
     def test_a_run_that_fails_is_marked_and_the_next_begins_anew(self, project):
         status, told = project.run(
             "--pipelines=training", params="training.folds_by=claim,training.max_training_rows=2"

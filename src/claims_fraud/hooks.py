@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,6 @@ class ProjectHooks:
     coordinator: Coordinator
     environment: str
     catalog: CatalogProtocol[Any, Any]
-    outer_run: str | None
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
         self.plugins = tuple(plugins)
@@ -119,7 +118,7 @@ class ProjectHooks:
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
         _check_model_asked_for(pipeline, self.parameters.scoring.model)
-        self.catalog, self.outer_run = catalog, run_log.active_run_id()
+        self.catalog = catalog
         result = yield
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
         run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
@@ -187,13 +186,32 @@ class ProjectHooks:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Close what kedro-mlflow left open and say where the results are."""
-        from claims_fraud.tracking.run_log import close_runs  # noqa: PLC0415
-
-        close_runs(self.outer_run)
+        """Say where the results are."""
         for name in RESULTS:
             if name in pipeline.all_outputs():
                 logger.info("%s: %s", name, _place(catalog.get(name)))
+
+
+class Hooks:
+    """The hooks of the project and of MLflow, which is imported when a session registers them.
+
+    That takes seconds, and ``claims-fraud-jobs --help`` has no use for it.
+
+    Parameters
+    ----------
+    project : ProjectHooks
+        Those of the project.
+    """
+
+    def __init__(self, project: ProjectHooks) -> None:
+        self._project = project
+
+    def __iter__(self) -> Iterator[object]:
+        """Yield both, the one of MLflow a new one, since it remembers the run of its session."""
+        from claims_fraud.tracking.run_hook import RunHook  # noqa: PLC0415
+
+        yield self._project
+        yield RunHook()
 
 
 def _check_model_asked_for(pipeline: Pipeline, asked: str | int | None) -> None:

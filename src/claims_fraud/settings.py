@@ -7,14 +7,13 @@ from pathlib import Path
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
-from claims_fraud.hooks import ProjectHooks
+from claims_fraud.hooks import Hooks, ProjectHooks
 from claims_fraud.secrets import secret
 
 # MLflow, imported after this, would give its loggers handlers of their own past conf/logging.yml.
 os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
-from claims_fraud.tracking.run_hook import RunHook
 
-HOOKS = (ProjectHooks(), RunHook())
+HOOKS = Hooks(ProjectHooks())
 
 
 def artifacts_of(tracking_uri: str) -> str | None:

@@ -72,22 +72,6 @@ class TestWithoutARun:
 
 
 @pytest.mark.usefixtures("store")
-class TestCloseRuns:
-    def test_closes_all_but_the_one_that_was_open_before(self):
-        with mlflow.start_run() as outer:
-            mlflow.start_run(nested=True)
-            mlflow.start_run(nested=True)
-            run_log.close_runs(outer.info.run_id)
-            assert run_log.active_run_id() == outer.info.run_id
-        assert run_log.active_run_id() is None
-
-    def test_closes_all_where_none_was_open_before(self):
-        mlflow.start_run()
-        run_log.close_runs(None)
-        assert run_log.active_run_id() is None
-
-
-@pytest.mark.usefixtures("store")
 def test_a_fit_outside_a_pipeline_is_a_run_of_its_own():
     rng = np.random.default_rng(0)
     code = rng.choice(["visit", "surgery"], 100)

@@ -13,6 +13,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
+from claims_fraud.tracking.run_log import active_run_id
+
 
 class RunHook(MlflowHook):  # type: ignore[misc]
     """Opens and closes the MLflow run of a run of Kedro."""
@@ -25,6 +27,10 @@ class RunHook(MlflowHook):  # type: ignore[misc]
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool) -> None:
-        """Activate the run, and log no parameter of the node: all are logged one by one when the run opens."""
+        """Activate the run in a thread that does not have it yet, for it is ended once.
+
+        No parameter of the node is logged: all are, one by one, when the run opens.
+        """
         del inputs
-        super().before_node_run(node, catalog, {}, is_async)
+        if active_run_id() != self.run_id:
+            super().before_node_run(node, catalog, {}, is_async)

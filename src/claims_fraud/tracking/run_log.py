@@ -90,16 +90,6 @@ def active_run_id() -> str | None:
     return run.info.run_id if run else None
 
 
-def close_runs(but: str | None) -> None:
-    """End active runs down to the one with the id ``but``.
-
-    kedro-mlflow 2.0 activates its run once more for every node and ends it once, which would mix the next run of the
-    process into it.
-    """
-    while active_run_id() not in (None, but):
-        mlflow.end_run()
-
-
 def log_fit(model: ClaimsTreeAutoencoder, fraud_scores: npt.NDArray[np.floating[Any]], run_name: str | None) -> None:
     """Log a model fitted outside a pipeline, its parameters and the summary of its scores, in a run of its own."""
     with mlflow.start_run(run_name=run_name, nested=mlflow.active_run() is not None):
