@@ -218,10 +218,8 @@ def problems(report: Mapping[str, Any], rules: PromotionParameters) -> list[str]
         allowed: Allowed = getattr(rules, rule)
         against = _not_allowed(named(challenger), champion and named(champion), allowed)
         if against:
-            found.append(
-                f"{what} ({listed(against)}){f', {beside}' if allowed == 'as_champion' else ''}, and promotion.{rule} "
-                f"is {allowed}"
-            )
+            compared_with = f", {beside}" if allowed == "as_champion" else ""
+            found.append(f"{what} ({listed(against)}){compared_with}, and promotion.{rule} is {allowed}")
     return found
 
 

@@ -184,7 +184,7 @@ class ProjectHooks:
             schema, dot, _ = tracking.registered_model.rpartition(".")
             column_models.log_column_models(model, schema + dot if tracking.column_models == "register" else None)
 
-    @hook_impl(trylast=True)
+    @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Say where the results are."""
         for name in RESULTS:
