@@ -12,8 +12,8 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes benchmark-drift \
-	benchmark-monitoring
+	benchmark-spark benchmark-kill benchmark-schemes benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes \
+	benchmark-drift benchmark-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ benchmark-kill: .venv/spark ## Kill processes while they save Delta tables, and 
 
 # Where the public data sets are: see benchmarks/README.md.
 DATA ?= ../shared/data
+
+benchmark-schemes: .venv/benchmark ## Measure how well schemes that investigators know are found, beside their own tools; DATA=FOLDER
+	@$(BIN)/python benchmarks/scheme_quality.py --data $(DATA)
 
 benchmark-quality: .venv/benchmark ## Measure how well fraud is found, beside other detectors; DATA=FOLDER of the public sets
 	@$(BIN)/python benchmarks/detection_quality.py --data $(DATA)

@@ -349,8 +349,9 @@ def upcode(honest: Honest, share: float, rng: np.random.Generator) -> Planted:
     by_specialty = {name: list(codes.droplevel(0).index) for name, codes in counts.groupby(level=0)}
     new_procedures, new_amounts, chosen = procedures.copy(), amounts.copy(), []
     for row in rng.permutation(len(rows)):
-        floor = DEARER * medians.get(procedures[row], np.inf)
-        dearer = [code for code in by_specialty.get(specialties[row], ()) if medians[code] >= floor]
+        own = medians.get(procedures[row], np.inf)
+        others = [code for code in by_specialty.get(specialties[row], ()) if medians[code] > own]
+        dearer = [code for code in others if medians[code] >= DEARER * own]
         if not dearer:
             continue
         code = min(dearer, key=lambda one: medians[one])
@@ -445,13 +446,13 @@ def break_allowed_share(honest: Honest, share: float, rng: np.random.Generator) 
     roles = honest.roles
     billed, allowed = (honest.rows[name].to_numpy(dtype=float) for name in (roles.billed, roles.allowed))
     shares = np.where(rng.random(len(billed)) < 0.5, 1.0, rng.uniform(0.3, 0.8, size=len(billed)))
-    new = _rounded(billed * shares, billed)
+    new = _rounded(billed * shares, allowed)
     suitable = (billed > 0) & (allowed > 0) & (allowed < billed) & (new != allowed)
     chosen = _choose(np.flatnonzero(suitable), honest, share, rng)
     values = {roles.allowed: _replaced(allowed, chosen, new[chosen])}
     if roles.paid:
         paid = honest.rows[roles.paid].to_numpy(dtype=float)
-        values[roles.paid] = _replaced(paid, chosen, _rounded(paid[chosen] * new[chosen] / allowed[chosen], billed))
+        values[roles.paid] = _replaced(paid, chosen, _rounded(paid[chosen] * new[chosen] / allowed[chosen], paid))
     return _planted(honest, values, chosen)
 
 
@@ -509,7 +510,8 @@ def plant_duplicates(honest: Honest, share: float, rng: np.random.Generator) -> 
 def raise_provider_amounts(honest: Honest, share: float, rng: np.random.Generator) -> Planted:
     """Make all bills of some providers 30 % dearer.
 
-    Providers with at least ten rows are drawn until the number of changed rows is as close to the share as it gets.
+    Providers with at least ten rows are drawn at random as long as the changed rows stay within the share, so somewhat
+    fewer rows than the share are changed.
     """
     amount, providers = honest.roles.amount, honest.providers
     values = honest.rows[amount].to_numpy(dtype=float).copy()
@@ -517,10 +519,13 @@ def raise_provider_amounts(honest: Honest, share: float, rng: np.random.Generato
     large = np.sort(counts.index[counts >= FEWEST_CLAIMS_OF_PROVIDER].to_numpy(dtype=object))
     if not len(large):
         raise NotApplicable(f"No provider has {FEWEST_CLAIMS_OF_PROVIDER} rows.")
-    drawn = rng.permutation(large)
-    rows_so_far = counts[drawn].cumsum().to_numpy()
-    needed = int(np.argmin(np.abs(rows_so_far - _how_many(honest, share)))) + 1
-    chosen = np.flatnonzero(providers.isin(drawn[:needed]).to_numpy() & (values > 0))
+    most, drawn = _how_many(honest, share), []
+    for name in rng.permutation(large):
+        if counts[[*drawn, name]].sum() <= most:
+            drawn.append(name)
+    if not drawn:
+        raise NotApplicable(f"{most} rows are to be changed, and each provider with enough rows has more.")
+    chosen = np.flatnonzero(providers.isin(drawn).to_numpy() & (values > 0))
     values[chosen] = _rounded(values[chosen] * PROVIDER_FACTOR, values)
     return replace(_planted(honest, {amount: values}, chosen), whole_providers=True)
 
