@@ -192,6 +192,7 @@ def detect_as_before(data: pd.DataFrame, groups: pd.Series | None, *, model: str
             capture_output=True,
             text=True,
             check=False,
+            timeout=LONGEST_RUN,
         )
         if done.returncode:
             raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
@@ -256,6 +257,17 @@ def measure_cell(detector: SchemeDetector, planted: Planted, data_set: str) -> d
     if scored is None:
         return {}
     return {**measure_scores(planted, *scored), "fit_seconds": time.perf_counter() - started}
+
+
+def measure_safely(detector: SchemeDetector, planted: Planted, data_set: str) -> dict[str, Any]:
+    """Return the measures, or why the detector ``failed``: whatever a library raises is a result."""
+    work = partial(measure_cell, detector, planted, data_set)
+    if detector.forked:
+        return forked(work, LONGEST_RUN)
+    try:
+        return work()
+    except Exception as error:
+        return {"failed": f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"}
 
 
 def list_cells(
@@ -404,8 +416,7 @@ def measure_all(detectors: list[SchemeDetector], cells: list[Cell], given: argpa
             if tuple(row[name] for name in KEY) in done:
                 continue
             row |= {"n": len(planted.rows), "n_changed": int(planted.wanted.sum()), **circumstances()}
-            work = partial(measure_cell, detector, planted, cell.data_set)
-            measured = forked(work, LONGEST_RUN) if detector.forked else work()
+            measured = measure_safely(detector, planted, cell.data_set)
             if not set(measured) - {"peak_mib"}:
                 continue
             row |= {name: value for name, value in measured.items() if name != "peak_mib"}

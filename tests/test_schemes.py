@@ -365,6 +365,12 @@ class TestRuns:
         )
         assert "fit: not applicable. No scheme" in report.notes(results)
 
+    def test_a_detector_that_fails_does_not_end_the_run(self, here):
+        results = self.measure(here, quality.wrap(lambda data, _: data["none"], "mine", "ours", "1"))
+        failed = results[results["detector"] == "mine"]
+        assert failed["failed"].tolist() == ["KeyError: 'none'"] * 4
+        assert "- mine failed on Sample claims, amount × 2: KeyError: 'none'" in report.notes(results)
+
     def test_the_page_copes_with_detectors_that_are_missing(self, here):
         without = self.measure(here)
         assert "no results yet" in report.broken_table(without)
