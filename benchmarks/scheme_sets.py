@@ -59,10 +59,10 @@ ROLES = {
     ),
     ADULT: Roles(days="hours-per-week", gender="sex", age="age", codes=("relationship", "marital-status")),
     MOTOR: Roles(total="total_claim", parts=("injury_claim", "property_claim", "vehicle_claim")),
-    PROFESSIONAL: Roles(billed="billed_amount", allowed="allowed_amount", paid="paid_amount"),
+    PROFESSIONAL: Roles(days="units", billed="billed_amount", allowed="allowed_amount", paid="paid_amount"),
 }
 # The columns that can receive another row's value; by default all that vary. Medicare has 42 columns, many of which
-# repeat one another (ten diagnoses, eleven chronic conditions), and the generated sets serve one scheme each.
+# repeat one another (ten diagnoses, eleven chronic conditions); the generated sets serve few schemes.
 SWAPPED: dict[str, tuple[str, ...]] = {
     MEDICARE: (
         *("InscClaimAmtReimbursed", "ClmAdmitDiagnosisCode", "DiagnosisGroupCode", "ClmDiagnosisCode_1"),
