@@ -147,8 +147,7 @@ def set_table(results: pd.DataFrame, data_set: str, measure: str) -> str:
             for name, table in tables.items()
         ]
         if with_tools:
-            best = tables[KIT].loc[scheme]
-            shown.insert(1, f"{_format(best['best_tool'])} ({best['tool']})")
+            shown.insert(1, _show_best_tool(tables[KIT], scheme))
         rows.append([scheme, *shown])
     head = ["Scheme", *tables]
     if with_tools:
@@ -288,6 +287,12 @@ def _place(scheme: str) -> tuple[Any, ...]:
     factor = scheme.rpartition("× ")[2]
     number = float(factor) if factor.replace(".", "").isdigit() else 0
     return scheme.startswith(SWAP), not number, scheme.partition(" ×")[0], number, scheme
+
+
+def _show_best_tool(table: pd.DataFrame, scheme: str) -> str:
+    if scheme not in table.index:
+        return EMPTY
+    return f"{_format(table.loc[scheme, 'best_tool'])} ({table.loc[scheme, 'tool']})"
 
 
 def _show_cell(table: pd.DataFrame, scheme: str, measure: str, show: Callable[[float], str], *, starred: bool) -> str:

@@ -375,6 +375,8 @@ class TestRuns:
         without = self.measure(here)
         assert "no results yet" in report.broken_table(without)
         assert "| amount × 2 |" in report.set_table(without, "sample_claims", "average_precision")
+        some = without[(without["detector"] != "kit") | (without["scheme"] != "amount × 2")]
+        assert "| amount × 2 | – | – |" in report.make_tables(some)["schemes_precision"]
         worst = quality.wrap(lambda data, _: -data["amount"].to_numpy(), "mine", "ours", "1")
         results = self.measure(here, worst)
         tables = report.make_tables(results)
