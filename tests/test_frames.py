@@ -199,6 +199,19 @@ class TestLeftJoin:
         assert joined["word"].tolist() == ["one", "one"]
 
 
+class TestKeepWhere:
+    def test_has_the_rows_that_are_marked(self):
+        data = scored(is_new=[True, False, True, False])
+        before = data.copy()
+        kept = frames.keep_where(data, "is_new")
+        assert kept.to_dict("list") == {"id": ["d", "b"], "score": [2.0, 2.0], "is_new": [True, True]}
+        assert kept.index.tolist() == [0, 1]
+        pd.testing.assert_frame_equal(data, before)
+
+    def test_of_no_rows_has_the_columns(self):
+        assert list(frames.keep_where(scored(is_new=[True] * 4).head(0), "is_new")) == ["id", "score", "is_new"]
+
+
 class TestMatchingAndWithout:
     left = pd.DataFrame({"id": ["a", "b", "a", None], "value": [1.0, 2.0, np.nan, 4.0]})
 

@@ -9,7 +9,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
-from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import (
     FairnessParameters,
@@ -29,6 +29,7 @@ LEAST = {
     "as_of": "2026-06-30",
     "columns": {},
     "data_ingestion": {},
+    "history": {},
     "training": {},
     "scoring": {"scored_at": "2026-06-30"},
     "model_selection": {},
@@ -89,6 +90,7 @@ class TestValidParameters:
         configured = Parameters.model_validate(loader["parameters"])
         assert configured.columns == Columns()
         assert configured.data_ingestion == IngestionParameters()
+        assert configured.history == HistoryParameters()
         assert configured.training == TrainingParameters()
         assert configured.scoring == ScoringParameters(scored_at=datetime(2026, 6, 30))
         assert configured.provider_scores == ProviderParameters()
@@ -100,6 +102,7 @@ class TestValidParameters:
         models = (
             Columns,
             IngestionParameters,
+            HistoryParameters,
             TrainingParameters,
             ScoringParameters,
             ProviderParameters,
@@ -120,10 +123,10 @@ class TestMistakes:
 
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
-            "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, training, scoring, "
-            "model_selection, promotion, provider_scores, outcomes, monitoring, fairness, reporting, coordination, "
-            "tracking, model_type, raw_claims. Did you mean 'raw_claims'? Correct conf/*/parameters*.yml or --params "
-            "(docs/reference/parameters.md lists all)."
+            "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, data_ingestion, history, training, "
+            "scoring, model_selection, promotion, provider_scores, outcomes, monitoring, fairness, reporting, "
+            "coordination, tracking, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
+            "conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
         )
 
     def test_a_key_like_no_other_gets_no_suggestion(self):
@@ -141,6 +144,9 @@ class TestMistakes:
             ("training", "model_type", "lightgbm", "input should be 'catboost' or 'xgboost'"),
             ("scoring", "threshold_percentile", 100, "input should be less than 100"),
             ("scoring", "top_k", 0, "input should be greater than or equal to 1"),
+            ("history", "window_days", 0, "input should be greater than or equal to 1"),
+            ("history", "window_days", 36_501, "input should be less than or equal to 36500"),
+            ("history", "window_days", 30.5, "input should be a valid integer"),
             ("data_ingestion", "split_by", "day", "input should be 'time', 'patient', 'provider' or 'claim'"),
         ],
     )

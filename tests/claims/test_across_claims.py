@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims_fraud.claims import Columns
+from claims_fraud.claims import Columns, HistoryParameters
 from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
 from claims_fraud.claims.history import derive_features
 
@@ -24,6 +24,7 @@ COLUMNS = Columns(
     protected={},
 )
 DERIVED = [*PATIENT_COLUMNS, *PROVIDER_COLUMNS, OF]
+YEAR = 365
 FIELDS = ["claim_id", "claim_date", "patient_id", "provider_id", "code", "claim_amount"]
 
 Row = tuple[str, str, str | None, str | None, str | None, float]
@@ -42,13 +43,13 @@ def billed(
     return claims([(chr(ord("a") + n), day, patient, "d", code[n], amount[n]) for n, day in enumerate(days)])
 
 
-def of_patient(frame: pd.DataFrame, name: str, columns: Columns = COLUMNS) -> list[Any]:
-    found: list[Any] = patient_history(frame, columns)[name].tolist()
+def of_patient(frame: pd.DataFrame, name: str, days: int = YEAR) -> list[Any]:
+    found: list[Any] = patient_history(frame, COLUMNS, days)[name].tolist()
     return found
 
 
-def of_provider(frame: pd.DataFrame, name: str) -> list[Any]:
-    found: list[Any] = provider_history(frame, COLUMNS)[name].tolist()
+def of_provider(frame: pd.DataFrame, name: str, days: int = YEAR) -> list[Any]:
+    found: list[Any] = provider_history(frame, COLUMNS, days)[name].tolist()
     return found
 
 
@@ -91,6 +92,23 @@ class TestPatientProviders90Days:
 
     def test_an_unknown_one_does_not_count(self) -> None:
         assert self.visits(("2025-01-01", None), ("2025-01-02", "d"), ("2025-01-03", None)) == [0.0, 1.0, 1.0]
+
+
+class TestWindow:
+    frame = billed("2025-01-01", "2025-01-11", "2025-01-22")
+
+    def test_leaves_out_what_is_older(self) -> None:
+        assert same(of_patient(self.frame, "days_since_same_procedure", 10), [NAN, 10.0, NAN])
+        assert of_provider(self.frame, "provider_new_patients_that_day", 10) == [1.0, 0.0, 1.0]
+        assert of_provider(self.frame, "provider_new_patients_that_day", 11) == [1.0, 0.0, 0.0]
+
+    def test_shortens_the_days_of_a_column_and_does_not_lengthen_them(self) -> None:
+        assert of_patient(self.frame, "possible_duplicates", 10) == [0.0, 1.0, 0.0]
+        assert same(of_patient(self.frame, OF, 10), [None, "a", None])
+        assert of_patient(self.frame, "possible_duplicates") == [0.0, 1.0, 2.0]
+        providers = self.frame.assign(provider_id=["d", "e", "f"])
+        assert of_patient(providers, "patient_providers_90_days", 10) == [1.0, 2.0, 1.0]
+        assert of_patient(providers, "patient_providers_90_days") == [1.0, 2.0, 3.0]
 
 
 class TestSameProcedure:
@@ -166,7 +184,7 @@ class TestPossibleDuplicates:
         if role == "claim_amount":
             expected |= {"same_procedure_same_day", "days_since_same_procedure"}
         frame = billed("2025-01-01")
-        assert set(patient_history(frame, columns)) == expected
+        assert set(patient_history(frame, columns, YEAR)) == expected
         assert OF not in derive_features(frame, columns)
 
 
@@ -191,17 +209,17 @@ class TestProviderHistory:
 
 class TestWithout:
     def test_a_patient_there_is_no_history_of_it(self) -> None:
-        history = patient_history(billed("2025-01-01", "2025-01-01", patient=None), COLUMNS)
+        history = patient_history(billed("2025-01-01", "2025-01-01", patient=None), COLUMNS, YEAR)
         assert history.isna().all(axis=None)
         assert set(history.dtypes[list(PATIENT_COLUMNS)]) == {np.dtype(float)}
 
     def test_a_provider_there_is_no_history_of_it(self) -> None:
-        history = provider_history(billed("2025-01-01", "2025-01-01").assign(provider_id=None), COLUMNS)
+        history = provider_history(billed("2025-01-01", "2025-01-01").assign(provider_id=None), COLUMNS, YEAR)
         assert history.isna().all(axis=None)
 
     def test_claims_there_are_the_columns(self) -> None:
         derived = derive_features(claims([]), COLUMNS)
-        assert list(derived) == [*FIELDS, *PATIENT_COLUMNS, OF, *PROVIDER_COLUMNS]
+        assert list(derived) == [*FIELDS, *PATIENT_COLUMNS, OF, "history_complete", *PROVIDER_COLUMNS]
 
 
 def test_columns_that_the_data_has_are_kept() -> None:
@@ -212,11 +230,12 @@ def test_columns_that_the_data_has_are_kept() -> None:
     assert derived["same_procedure_same_day"].tolist() == [0.0, 1.0]
 
 
-def naive(frame: pd.DataFrame) -> dict[str, list[Any]]:
+def naive(frame: pd.DataFrame, window_days: int) -> dict[str, list[Any]]:
     rows: list[Any] = list(frame.itertuples())
     result: dict[str, list[Any]] = {name: [] for name in DERIVED}
     for row in rows:
         before = [o for o in rows if (o.claim_date, o.claim_id) < (row.claim_date, row.claim_id)]
+        before = [o for o in before if days_between(row, o) <= window_days]
         for name, value in {**naive_of_patient(row, before), **naive_of_provider(row, before)}.items():
             result[name].append(value)
     return result
@@ -275,10 +294,11 @@ def claim_frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @settings(max_examples=60, deadline=None)
-@given(frame=claim_frames())
-def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame) -> None:
+@given(frame=claim_frames(), days=st.sampled_from([1, 29, 60, 89, 365]))
+def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame, days: int) -> None:
     before = frame.copy()
-    found, expected = derive_features(frame, COLUMNS), naive(frame)
+    found = derive_features(frame, COLUMNS, history=HistoryParameters(window_days=days))
+    expected = naive(frame, days)
     assert [name for name in DERIVED if not same(found[name].tolist(), expected[name])] == []
     pd.testing.assert_frame_equal(frame, before)
 

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims_fraud.claims import Columns
-from claims_fraud.claims.history import LAST_CLAIMS, derivable, derive_features
+from claims_fraud.claims import Columns, HistoryParameters, derived_sources
+from claims_fraud.claims.history import (
+    DERIVED,
+    DERIVED_FROM,
+    LAST_CLAIMS,
+    derivable,
+    derive_features,
+    is_enough_to_learn_from,
+)
 
 COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount", *LAST_CLAIMS), protected={})
 DATED = Columns(
@@ -70,6 +77,97 @@ class TestDerivable:
         assert set(derivable(Columns())) - set(derivable(Columns(**roles))) == lacking
         assert Columns().links == ("possible_duplicate_of",)
         assert Columns(**roles).links == ()
+
+
+class TestDerivedSources:
+    def test_are_named_as_the_claims_name_them(self) -> None:
+        columns = Columns(patient_id="member", claim_amount="paid", numeric=("paid", *DERIVED), protected=[])
+        assert derived_sources(columns) == {
+            "days_since_last_claim": ("member",),
+            "num_previous_claims": ("member",),
+            "average_claim_amount": ("member", "days_since_last_claim"),
+            "patient_claims_that_day": ("member",),
+            "patient_providers_90_days": ("member",),
+            "same_procedure_same_day": ("member", "procedure_code"),
+            "days_since_same_procedure": ("member", "procedure_code", "days_since_last_claim"),
+            "possible_duplicates": ("member", "procedure_code", "paid"),
+            "provider_new_patients_that_day": ("provider_id",),
+            "provider_claims_that_day": ("provider_id",),
+        }
+
+    def test_are_known_of_every_derived_column(self) -> None:
+        assert set(DERIVED_FROM) == set(DERIVED)
+        assert derived_sources(DATED) == {
+            "claim_duration_days": ("claim_date", "end"),
+            "patient_age": ("claim_date", "born"),
+        }
+
+    def test_where_one_is_empty_the_derived_column_is(self) -> None:
+        columns = Columns(birth_date="born", claim_end_date="end", numeric=("claim_amount", *DERIVED), protected=[])
+        whole = claims([(f"c{n}", "2025-01-01", "p", 1.0) for n in range(9)])
+        whole = whole.assign(procedure_code="x", born=whole["claim_date"], end=whole["claim_date"])
+        for name, sources in derived_sources(columns).items():
+            for source in (one for one in sources if one in whole and one != "claim_date"):
+                derived = derive_features(whole.assign(**{source: whole[source].mask(whole.index == 8)}), columns)
+                assert derived[name].isna().tolist()[1:] == [False] * 7 + [True], (name, source)
+        alone = derive_features(whole.head(1), columns)
+        assert alone[["average_claim_amount", "days_since_same_procedure"]].isna().all(axis=None)
+
+
+class TestEnoughToLearnFrom:
+    @pytest.mark.parametrize(
+        ("complete", "claims", "enough"),
+        [
+            (0, 700, False),
+            (349, 700, False),
+            (350, 700, True),
+            (1_999, 10_000, False),
+            (2_000, 10_000, True),
+            (2_000, 1_000_000, True),
+        ],
+    )
+    def test_half_of_the_claims_or_two_thousand(self, complete: int, claims: int, enough: bool) -> None:
+        assert is_enough_to_learn_from(complete, claims) == enough
+
+
+class TestWindow:
+    def history(self, days: int, *dates: str) -> dict[Any, Any]:
+        frame = claims([(f"c{n}", date, "p", 10.0 * (n + 1)) for n, date in enumerate(dates)])
+        derived = derive_features(frame, COLUMNS, history=HistoryParameters(window_days=days))
+        return derived[[*LAST_CLAIMS, "history_complete"]].to_dict("list")
+
+    def test_a_claim_on_its_last_day_counts_and_one_before_does_not(self) -> None:
+        found = self.history(30, "2025-01-01", "2025-01-31", "2025-03-02", "2025-04-02")
+        expected = {
+            "days_since_last_claim": [NAN, 30.0, 30.0, NAN],
+            "num_previous_claims": [0.0, 1.0, 1.0, 0.0],
+            "average_claim_amount": [NAN, 10.0, 20.0, NAN],
+        }
+        assert same(found, expected)
+        assert found["history_complete"] == [False, True, True, True]
+
+    def test_is_of_whole_days(self) -> None:
+        found = self.history(1, "2025-01-01 08:00", "2025-01-02 20:00", "2025-01-04 01:00")
+        assert same(found, {"num_previous_claims": [0.0, 1.0, 0.0]})
+        assert found["history_complete"] == [False, True, True]
+
+    def test_is_a_year_by_default(self) -> None:
+        frame = claims([(f"c{n}", day, "p", 1.0) for n, day in enumerate(("2024-01-01", "2024-12-31", "2025-12-31"))])
+        derived = derive_features(frame, COLUMNS)
+        assert derived["num_previous_claims"].tolist() == [0.0, 1.0, 1.0]
+        assert derived["history_complete"].tolist() == [False, True, True]
+
+    def test_begins_with_the_earlier_claims_where_there_are_any(self) -> None:
+        earlier, frame = claims([("a", "2024-01-01", "q", 1.0)]), claims([("b", "2024-12-31", "p", 1.0)])
+        assert derive_features(frame, COLUMNS, earlier)["history_complete"].tolist() == [True]
+        assert derive_features(frame, COLUMNS, earlier.head(0))["history_complete"].tolist() == [False]
+
+    def test_without_a_derived_history_none_is_incomplete(self) -> None:
+        frame = claims([("a", "2025-01-01", "p", 1.0)])
+        given = frame.assign(days_since_last_claim=1.0, num_previous_claims=1.0, average_claim_amount=1.0)
+        assert derive_features(given, COLUMNS)["history_complete"].tolist() == [True]
+        dated = frame.assign(end=frame["claim_date"], born=frame["claim_date"])
+        assert derive_features(dated, DATED)["history_complete"].tolist() == [True]
 
 
 class TestHistory:
@@ -133,7 +231,7 @@ class TestHistory:
         empty = claims([])
         for earlier in (None, empty, claims([("a", "2025-01-01", "p", 1.0)])):
             derived = derive_features(empty, COLUMNS, earlier)
-            assert derived.shape == (0, 8)
+            assert derived.shape == (0, 9)
             assert set(derived.dtypes[list(LAST_CLAIMS)]) == {np.dtype(float)}
 
 
@@ -173,12 +271,13 @@ class TestDates:
         assert same(derive_features(frame, DATED).to_dict("list"), {"claim_duration_days": [2.0, NAN]})
 
 
-def naive(frame: pd.DataFrame) -> dict[str, list[float]]:
+def naive(frame: pd.DataFrame, window_days: int) -> dict[str, list[float]]:
     rows: list[Any] = list(frame.itertuples())
     result: dict[str, list[float]] = {name: [] for name in LAST_CLAIMS}
     for row in rows:
         key = (row.claim_date, row.claim_id)
         mine = [other for other in rows if other.patient_id == row.patient_id is not None]
+        mine = [other for other in mine if (row.claim_date - other.claim_date).days <= window_days]
         before = sorted((o for o in mine if (o.claim_date, o.claim_id) < key), key=lambda o: (o.claim_date, o.claim_id))
         amounts = [other.claim_amount for other in before if not math.isnan(other.claim_amount)]
         result["days_since_last_claim"].append((row.claim_date - before[-1].claim_date).days if before else NAN)
@@ -198,10 +297,13 @@ def claim_frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @settings(max_examples=30, deadline=None)
-@given(frame=claim_frames())
-def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame) -> None:
+@given(frame=claim_frames(), days=st.sampled_from([1, 2, 3, 365]))
+def test_equals_a_naive_recomputation_and_leaves_the_input(frame: pd.DataFrame, days: int) -> None:
     before = frame.copy()
-    assert same(history_of(frame), naive(frame))
+    derived = derive_features(frame, COLUMNS, history=HistoryParameters(window_days=days))
+    assert same(derived.to_dict("list"), naive(frame, days))
+    first = frame["claim_date"].min()
+    assert derived["history_complete"].tolist() == [(day - first).days >= days for day in frame["claim_date"]]
     pd.testing.assert_frame_equal(frame, before)
 
 

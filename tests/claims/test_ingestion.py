@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims_fraud.claims import Columns, DataIngestion, IngestionParameters, load_train_val_test
+from claims_fraud.claims import Columns, DataIngestion, HistoryParameters, IngestionParameters, load_train_val_test
 from claims_fraud.claims.ingestion import (
     added_findings,
     check_findings,
@@ -58,10 +58,17 @@ class TestRun:
             "code": ["250", None, None],
             "claim_amount": [1.5, 2.0, 3.0],
             "num_previous_claims": [0.0, 1.0, 2.0],
+            "history_complete": [False, False, False],
         }
         assert features.to_dict("list") == expected
         assert rejected.empty
         assert list(rejected) == [*raw, "rejection_reasons"]
+
+    def test_history_looks_back_as_far_as_asked(self) -> None:
+        history = HistoryParameters(window_days=1)
+        features, _ = DataIngestion(COLUMNS, as_of=TODAY, history=history).run(claims())
+        assert features["num_previous_claims"].tolist() == [0.0, 1.0, 1.0]
+        assert features["history_complete"].tolist() == [False, True, True]
 
     def test_rejected_rows_keep_all_columns_as_they_came(self) -> None:
         raw = claims(claim_amount=["-1", "2", "x"], note=[[1], {"a": 2}, None]).set_axis([4, 4, 4])

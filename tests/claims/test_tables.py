@@ -49,13 +49,20 @@ def test_claims_have_the_given_roles_in_their_order_and_kinds() -> None:
 
 def test_features_have_what_is_derived_after_the_claims_columns() -> None:
     claims, features = claims_schema(COLUMNS, RAW), features_schema(COLUMNS, RAW)
-    assert features.names == [*claims.names, "patient_age", "num_previous_claims", "possible_duplicate_of"]
+    assert features.names == [
+        *claims.names,
+        "patient_age",
+        "num_previous_claims",
+        "possible_duplicate_of",
+        "history_complete",
+    ]
     assert types(features)["patient_age"] == "double"
+    assert types(features)["history_complete"] == "bool"
 
 
 def test_a_derivable_column_that_is_given_keeps_its_place() -> None:
     given = features_schema(COLUMNS, [*RAW, "patient_age"])
-    assert given.names[-3:] == ["patient_age", "num_previous_claims", "possible_duplicate_of"]
+    assert given.names[-4:] == ["patient_age", "num_previous_claims", "possible_duplicate_of", "history_complete"]
     assert given.names == features_schema(COLUMNS, given.names).names
 
 
@@ -95,8 +102,11 @@ def test_comments_say_what_a_column_is_and_how_it_is_protected() -> None:
         "amount": "Number.",
         "score": "Number.",
         "patient_age": "Age of the patient in whole years on the day of the claim. Protected (context).",
-        "num_previous_claims": "Claims of the patient before this one.",
+        "num_previous_claims": "Claims of the patient in the history.window_days before this one.",
         "possible_duplicate_of": "Earlier claim that this one may repeat: the closest that possible_duplicates counts.",
+        "history_complete": (
+            "Whether the data reaches back history.window_days before the claim; never a feature of the model."
+        ),
     }
 
 

@@ -176,6 +176,14 @@ class TestRanked:
         pd.testing.assert_frame_equal(frames.collected(ranked), frames.ranked(data, "score", "id"))
 
 
+class TestKeepWhere:
+    def test_the_rows_are_those_of_pandas(self, spark):
+        data = pd.DataFrame({"id": [*"abcd"], "is `new`": [True, False, True, False]})
+        frame = spark.createDataFrame(pa.Table.from_pandas(data)).repartition(3)
+        kept = rows_of(frames.keep_where(frame, "is `new`"))
+        pd.testing.assert_frame_equal(kept, frames.keep_where(data, "is `new`"))
+
+
 class TestJoins:
     @pytest.fixture
     def data(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ def test_reads_as_what_was_counted(profile, tmp_path):
     assert json.loads((tmp_path / "profile.json").read_text()) == {
         "format_version": 1,
         "model_version": None,
+        "history_complete": False,
         "columns": ["amount", "code", "id"],
         "features": {
             "code": {
@@ -48,6 +50,17 @@ def test_comes_back_as_it_was(draw, tmp_path):
     assert (loaded.columns, list(loaded.scores)) == (saved.columns, ["fraud_score"])
     columns = {**saved.features, **saved.scores}
     assert all(({**loaded.features, **loaded.scores}[name].counts == columns[name].counts).all() for name in columns)
+
+
+def test_says_whether_it_has_claims_with_a_complete_history_only(profile, tmp_path):
+    path = tmp_path / "profile.json"
+    replace(profile, history_complete=True).save(path)
+    assert ReferenceProfile.load(path).history_complete
+    # One of an earlier version, which did not say it.
+    told = json.loads(path.read_text())
+    del told["history_complete"]
+    path.write_text(json.dumps(told))
+    assert not ReferenceProfile.load(path).history_complete
 
 
 def test_fit_changes_nothing(draw):

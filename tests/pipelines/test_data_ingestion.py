@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
 from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS
 from claims_fraud.claims.history import LAST_CLAIMS
 from claims_fraud.claims.rows import typed_claims
@@ -27,6 +27,7 @@ COLUMNS = Columns(
     numeric=("claim_amount", "days_since_last_claim", "num_previous_claims", "average_claim_amount"),
     protected=[],
 )
+YEAR = HistoryParameters()
 LENIENT = IngestionParameters(max_rejected_fraction=0.9)
 
 
@@ -126,11 +127,31 @@ class TestDeriveClaimFeatures:
     def test_history_is_of_earlier_claims_of_the_patient(self):
         valid = claims(patient_id=["p", "q", "p"])
         before = valid.copy()
-        features = derive_claim_features(valid, COLUMNS)
+        features = derive_claim_features(valid, COLUMNS, YEAR)
         assert features["num_previous_claims"].tolist() == [0.0, 0.0, 1.0]
         assert features["days_since_last_claim"].tolist()[2] == 2.0
         assert features["average_claim_amount"].tolist()[2] == 10.0
         pd.testing.assert_frame_equal(valid, before)
+
+    def test_history_looks_back_over_the_window(self, caplog):
+        valid = claims(patient_id=["p", "p", "p"])
+        with caplog.at_level("INFO"):
+            features = derive_claim_features(valid, COLUMNS, HistoryParameters(window_days=1))
+        assert features["num_previous_claims"].tolist() == [0.0, 1.0, 1.0]
+        assert features["average_claim_amount"].tolist()[1:] == [10.0, 20.0]
+        assert features["history_complete"].tolist() == [False, True, True]
+        assert caplog.messages == ["History looks back 1 days: it is complete for claims from 2025-01-02 on"]
+
+    def test_where_no_history_is_derived_none_is_incomplete(self, caplog):
+        columns = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
+        given = {"days_since_last_claim": 1.0, "num_previous_claims": 1.0, "average_claim_amount": 1.0}
+        with caplog.at_level("INFO"):
+            for features in (
+                derive_claim_features(claims(code=["x", "x"]), columns, YEAR),
+                derive_claim_features(claims(code=["x", "x"], **given), COLUMNS, YEAR),
+            ):
+                assert features["history_complete"].tolist() == [True, True]
+        assert caplog.messages == []
 
 
 class TestSplitFeatures:
@@ -150,74 +171,86 @@ class TestSplitFeatures:
 
 
 class TestDeriveNewClaimFeatures:
-    known = derive_claim_features(claims(claim_id=["a", "b"]), COLUMNS)
+    known = derive_claim_features(claims(claim_id=["a", "b"]), COLUMNS, YEAR)
 
     def new(self, claim_id: str, day: str, amount: float = 100.0) -> pd.DataFrame:
         return claims(claim_id=[claim_id], claim_date=[pd.Timestamp(day)], claim_amount=[amount])
 
     def test_what_was_learned_from_is_history(self):
-        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
         assert batch["num_previous_claims"].tolist() == [2.0]
         assert batch["days_since_last_claim"].tolist() == [3.0]
         assert batch["average_claim_amount"].tolist() == [15.0]
 
     def test_an_earlier_batch_is_history_too(self):
-        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
-        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), self.known, first, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
+        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), self.known, first, COLUMNS, YEAR)
         assert batch["claim_id"].tolist() == ["n2"]
         assert batch["num_previous_claims"].tolist() == [3.0]
         assert batch["days_since_last_claim"].tolist() == [1.0]
 
     def test_a_claim_that_comes_again_replaces_itself(self):
-        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
-        batch = derive_new_claim_features(self.new("n1", "2025-01-06", 70.0), self.known, first, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-06", 70.0), self.known, first, COLUMNS, YEAR)
         assert batch["claim_id"].tolist() == ["n1"]
         assert batch["claim_amount"].tolist() == [70.0]
         assert batch["num_previous_claims"].tolist() == [2.0]
 
     def test_a_new_claim_that_was_since_learned_from_counts_once(self):
-        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
-        learned = derive_claim_features(pd.concat([claims(claim_id=["a", "b"]), self.new("n1", "2025-01-05")]), COLUMNS)
-        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), learned, first, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
+        learned = derive_claim_features(
+            pd.concat([claims(claim_id=["a", "b"]), self.new("n1", "2025-01-05")]), COLUMNS, YEAR
+        )
+        batch = derive_new_claim_features(self.new("n2", "2025-01-06"), learned, first, COLUMNS, YEAR)
         assert batch["num_previous_claims"].tolist() == [3.0]
 
     def test_claims_of_a_batch_are_each_others_history(self):
         new = claims(
             claim_id=["n2", "n1"], claim_date=pd.to_datetime(["2025-01-09", "2025-01-05"]), claim_amount=[90.0, 60.0]
         )
-        batch = derive_new_claim_features(new, self.known, None, COLUMNS)
+        batch = derive_new_claim_features(new, self.known, None, COLUMNS, YEAR)
         assert batch["claim_id"].tolist() == ["n2", "n1"]
         assert batch["num_previous_claims"].tolist() == [3.0, 2.0]
         assert batch["average_claim_amount"].tolist() == [30.0, 15.0]
 
     def test_claims_of_other_patients_are_no_history(self):
         new = self.new("n1", "2025-01-05").assign(patient_id="another")
-        batch = derive_new_claim_features(new, self.known, None, COLUMNS)
+        batch = derive_new_claim_features(new, self.known, None, COLUMNS, YEAR)
         assert batch["num_previous_claims"].tolist() == [0.0]
         assert batch["days_since_last_claim"].isna().all()
 
     def test_a_claim_without_patient_has_no_history(self):
         known = self.known.assign(patient_id=None)
-        batch = derive_new_claim_features(self.new("n1", "2025-01-05").assign(patient_id=None), known, None, COLUMNS)
+        batch = derive_new_claim_features(
+            self.new("n1", "2025-01-05").assign(patient_id=None), known, None, COLUMNS, YEAR
+        )
         assert batch["claim_id"].tolist() == ["n1"]
         assert batch["num_previous_claims"].isna().all()
 
     def test_columns_are_those_of_the_features_learned_from_in_the_same_kinds(self):
-        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        batch = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
         pd.testing.assert_series_equal(batch.dtypes, self.known.dtypes)
 
+    def test_the_claims_ingested_for_training_say_where_history_begins(self):
+        window = HistoryParameters(window_days=30)
+        days = pd.to_datetime(["2025-01-30", "2025-01-31", "2024-12-01"])
+        new = claims(claim_id=["n1", "n2", "n3"], claim_date=days)
+        batch = derive_new_claim_features(new, self.known, None, COLUMNS, window)
+        assert batch["history_complete"].tolist() == [False, True, False]
+        assert batch["num_previous_claims"].tolist() == [2.0, 3.0, 0.0]
+
     def test_leaves_its_inputs_alone(self):
-        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS)
+        first = derive_new_claim_features(self.new("n1", "2025-01-05"), self.known, None, COLUMNS, YEAR)
         inputs = (self.new("n1", "2025-01-06"), self.known, first)
         before = [frame.copy() for frame in inputs]
-        derive_new_claim_features(*inputs, COLUMNS)
+        derive_new_claim_features(*inputs, COLUMNS, YEAR)
         for frame, earlier in zip(inputs, before, strict=True):
             pd.testing.assert_frame_equal(frame, earlier)
 
     def test_the_batch_is_kept_in_its_order_for_the_table_of_all(self):
         batch = claims(claim_id=["b", "a"])
         for earlier in (None, batch):
-            found = derive_new_claim_features(batch, batch.head(0), earlier, COLUMNS)
+            found = derive_new_claim_features(batch, batch.head(0), earlier, COLUMNS, YEAR)
             assert found["claim_id"].tolist() == ["b", "a"]
             pd.testing.assert_frame_equal(keep_new_claim_features(found), found)
 
@@ -238,7 +271,7 @@ class TestAcrossClaims:
             claim_date=pd.to_datetime(["2025-01-01"] * 3),
             claim_amount=[100.0, 100.0, 101.5],
         )
-        features = derive_claim_features(valid, self.columns)
+        features = derive_claim_features(valid, self.columns, YEAR)
         assert list(features) == features_schema(self.columns, valid.columns).names
         assert features["patient_providers_90_days"].tolist() == [1.0, 1.0, 2.0]
         assert features["possible_duplicate_of"].tolist() == [None, None, "c0"]
@@ -252,23 +285,23 @@ class TestAcrossClaims:
         sample, _ = typed_claims(raw, columns)
         day = sample["claim_date"].dt.normalize()
         known, first, second = (sample[part] for part in (day < day[500], day.eq(day[500]), day > day[500]))
-        at_once = derive_claim_features(sample, columns)
-        features = derive_claim_features(known, columns)
-        new = derive_new_claim_features(first, features, None, columns)
-        newer = derive_new_claim_features(second, features, new, columns)
+        at_once = derive_claim_features(sample, columns, YEAR)
+        features = derive_claim_features(known, columns, YEAR)
+        new = derive_new_claim_features(first, features, None, columns, YEAR)
+        newer = derive_new_claim_features(second, features, new, columns, YEAR)
         pd.testing.assert_frame_equal(pd.concat([features, new, newer], ignore_index=True), at_once)
         assert at_once["possible_duplicates"].sum() > 0
 
     def test_new_claims_of_a_known_provider_by_an_unknown_patient(self):
-        known = derive_claim_features(claims(claim_id=["a", "b"], patient_id=["p", "q"]), self.columns)
+        known = derive_claim_features(claims(claim_id=["a", "b"], patient_id=["p", "q"]), self.columns, YEAR)
         new = claims(claim_id=["n1", "n2"], patient_id=["r", "p"], claim_date=pd.to_datetime(["2025-01-05"] * 2))
-        batch = derive_new_claim_features(new, known, None, self.columns)
+        batch = derive_new_claim_features(new, known, None, self.columns, YEAR)
         assert batch["provider_new_patients_that_day"].tolist() == [1.0, 1.0]
         assert batch["provider_claims_that_day"].tolist() == [0.0, 1.0]
 
     def test_columns_that_the_data_has_are_kept(self):
         given = claims(provider_claims_that_day=[7.0], provider_new_patients_that_day=[8.0], possible_duplicates=[9.0])
-        features = derive_claim_features(given, self.columns)
+        features = derive_claim_features(given, self.columns, YEAR)
         assert features[list(given)].to_dict("list") == given.to_dict("list")
 
 
@@ -280,7 +313,7 @@ class TestPipeline:
         assert len(features) + len(rejected) == len(raw) == 1_000
         assert features["claim_id"].tolist() == raw["claim_id"].tolist()
         columns = Columns()
-        assert set(features) == {*columns.roles, "possible_duplicate_of"}
+        assert set(features) == {*columns.roles, "possible_duplicate_of", "history_complete"}
         assert list(rejected) == [*raw, "rejection_reasons"]
 
     def test_splits_are_all_features_in_the_order_of_time(self, finished):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF, Columns
+from claims_fraud.claims.windows import whole_days
 
 PATIENT_COLUMNS = (
     "patient_claims_that_day",
@@ -26,7 +27,7 @@ DUPLICATE_DAYS = 30
 DUPLICATE_TOLERANCE = 0.05
 
 
-def patient_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def patient_history(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
     """Return what the patient's earlier claims say of each claim.
 
     Parameters
@@ -35,6 +36,8 @@ def patient_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         All claims of their patients so far, under a unique index.
     columns : Columns
         Their roles; without `procedure`, or without `claim_amount`, the columns that need it are left out.
+    window_days : int
+        Earlier claims count that are at most so many days old; where a column has fewer days of its own, these do.
 
     Returns
     -------
@@ -57,20 +60,21 @@ def patient_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     history = pd.DataFrame(
         {
             "patient_claims_that_day": rows.groupby(["patient", "day"]).cumcount(),
-            "patient_providers_90_days": _recent_providers(rows),
+            "patient_providers_90_days": _recent_providers(rows, min(PROVIDER_DAYS, window_days)),
         }
     )
     if columns.procedure:
         service = rows["procedure"] >= 0
         history["same_procedure_same_day"] = rows.groupby(["patient", "procedure", "day"]).cumcount().where(service)
-        history["days_since_same_procedure"] = day.groupby([patient, rows["procedure"]]).diff().where(service)
+        since = day.groupby([patient, rows["procedure"]]).diff()
+        history["days_since_same_procedure"] = since.where(service & (since <= window_days))
     history = history.astype(float)
     if columns.links:
-        history = history.join(_possible_duplicates(rows, claims[columns.claim_id]))
+        history = history.join(_possible_duplicates(rows, claims[columns.claim_id], min(DUPLICATE_DAYS, window_days)))
     return history.where(patient >= 0).reindex(claims.index)
 
 
-def provider_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def provider_history(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
     """Return what the provider's earlier claims say of each claim.
 
     Parameters
@@ -79,18 +83,21 @@ def provider_history(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         All claims of their providers so far, under a unique index.
     columns : Columns
         Their roles.
+    window_days : int
+        Earlier claims count that are at most so many days old.
 
     Returns
     -------
     DataFrame of shape (n, 2)
         On the index of ``claims``, as float64 and null without provider:
 
-        - ``provider_new_patients_that_day``: patients whom the provider bills for the first time that day, up to the
-          claim and its own patient among them;
+        - ``provider_new_patients_that_day``: patients whom the provider bills that day and has not billed before
+          within the window, up to the claim and its own patient among them;
         - ``provider_claims_that_day``: the provider's earlier claims of that day.
     """
     rows = _in_order(claims, columns)
-    is_new = ~rows.duplicated(["provider", "patient"]) & (rows["patient"] >= 0)
+    since = rows["day"].groupby([rows["provider"], rows["patient"]]).diff()
+    is_new = ~(since <= window_days) & (rows["patient"] >= 0)
     history = pd.DataFrame(
         {
             "provider_new_patients_that_day": is_new.groupby([rows["provider"], rows["day"]]).cumsum(),
@@ -105,26 +112,26 @@ def _in_order(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
     names = {"patient": columns.patient_id, "provider": columns.provider_id, "procedure": columns.procedure}
     codes = {role: pd.factorize(ordered[name])[0] for role, name in names.items() if name}
-    day = ordered[columns.claim_date].to_numpy().astype("datetime64[D]").astype(np.int64)
+    day = whole_days(ordered[columns.claim_date])
     amount = {"amount": ordered[columns.claim_amount]} if columns.claim_amount else {}
     return pd.DataFrame({**codes, "day": day, **amount}, index=ordered.index)
 
 
-def _recent_providers(rows: pd.DataFrame) -> pd.Series:
-    """Return the number of providers whose last claim of the patient, up to each claim, is no older than 90 days."""
+def _recent_providers(rows: pd.DataFrame, days: int) -> pd.Series:
+    """Return the number of providers whose last claim of the patient, up to each claim, is at most so many days old."""
     spell = rows["day"].groupby([rows["patient"], rows["provider"]])
     known = rows["provider"] >= 0
-    # A spell goes on as long as the provider's next claim of the patient comes within 90 days. What is later than a
-    # claim has no say in it: a spell ends 90 days after its last claim, and that is looked at from later still.
-    begins, ends = known & ~(spell.diff() <= PROVIDER_DAYS), known & ~(spell.diff(-1) >= -PROVIDER_DAYS)
+    # A spell goes on as long as the provider's next claim of the patient comes within the days. What is later than
+    # a claim has no say in it: a spell ends those days after its last claim, and that is looked at from later still.
+    begins, ends = known & ~(spell.diff() <= days), known & ~(spell.diff(-1) >= -days)
     begun = begins.groupby(rows["patient"]).cumsum()
     over = rows.loc[ends, ["patient", "day"]]
-    over = over.assign(day=over["day"] + PROVIDER_DAYS + 1, over=over.groupby("patient").cumcount() + 1)
+    over = over.assign(day=over["day"] + days + 1, over=over.groupby("patient").cumcount() + 1)
     ended = pd.merge_asof(rows[["patient", "day"]], over, on="day", by="patient")["over"].fillna(0)
     return begun - ended.to_numpy()
 
 
-def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series) -> pd.DataFrame:
+def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series, days: int) -> pd.DataFrame:
     """Return how many earlier claims each one may repeat, and the id of the closest."""
     comparable = rows[(rows["patient"] >= 0) & (rows["procedure"] >= 0) & rows["amount"].notna()]
     comparable = comparable.sort_values(["patient", "procedure"], kind="stable")
@@ -143,7 +150,7 @@ def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series) -> pd.DataFram
         earlier = later - steps
         apart = day[later] - day[earlier]
         within = (patient[later] == patient[earlier]) & (procedure[later] == procedure[earlier])
-        within &= apart <= DUPLICATE_DAYS
+        within &= apart <= days
         later, earlier, apart = later[within], earlier[within], apart[within]
         off = np.abs(amount[later] - amount[earlier])
         alike = off <= DUPLICATE_TOLERANCE * np.maximum(np.abs(amount[later]), np.abs(amount[earlier]))

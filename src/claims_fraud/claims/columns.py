@@ -16,8 +16,10 @@ Treatment = Literal["context", "scored", "none"]
 Direction = Literal["high", "low"]
 
 POSSIBLE_DUPLICATE_OF = "possible_duplicate_of"
+HISTORY_COMPLETE = "history_complete"
 OUTPUT_COLUMNS = (
     POSSIBLE_DUPLICATE_OF,
+    HISTORY_COMPLETE,
     "rank",
     "fraud_score",
     "fraud_percentile",

@@ -6,14 +6,36 @@ what was known when it came in.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
-from claims_fraud.claims.columns import Columns
+from claims_fraud.claims.columns import HISTORY_COMPLETE, Columns
+from claims_fraud.claims.parameters import HistoryParameters
+from claims_fraud.claims.windows import Window, means_before, whole_days, window_starts
 
 LAST_CLAIMS = ("days_since_last_claim", "num_previous_claims", "average_claim_amount")
 HISTORY = (*LAST_CLAIMS, *PATIENT_COLUMNS, *PROVIDER_COLUMNS)
 DERIVED = (*HISTORY, "claim_duration_days", "patient_age")
+
+# By derived column the roles, and derived columns, of the same claim without which it is always empty. The amount of
+# the claim is none of `average_claim_amount`'s, which averages over earlier ones.
+DERIVED_FROM: dict[str, tuple[str, ...]] = {
+    "days_since_last_claim": ("patient_id",),
+    "num_previous_claims": ("patient_id",),
+    "average_claim_amount": ("patient_id", "days_since_last_claim"),
+    "patient_claims_that_day": ("patient_id",),
+    "patient_providers_90_days": ("patient_id",),
+    "same_procedure_same_day": ("patient_id", "procedure"),
+    "days_since_same_procedure": ("patient_id", "procedure", "days_since_last_claim"),
+    "possible_duplicates": ("patient_id", "procedure", "claim_amount"),
+    "provider_new_patients_that_day": ("provider_id",),
+    "provider_claims_that_day": ("provider_id",),
+    "claim_duration_days": ("claim_date", "claim_end_date"),
+    "patient_age": ("claim_date", "birth_date"),
+}
+# So many claims with a complete history are enough to learn from, however few of all they are.
+ENOUGH_COMPLETE = 2_000
 
 
 def derivable(columns: Columns) -> tuple[str, ...]:
@@ -29,6 +51,23 @@ def derivable(columns: Columns) -> tuple[str, ...]:
     return tuple(name for name in columns.numeric if name in DERIVED and needs.get(name, name) is not None)
 
 
+def derived_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
+    """Return by derived column the columns of the same claim without which it is empty: `DERIVED_FROM` by their names.
+
+    A derived column that is empty where one of these is says nothing that the other does not say.
+    """
+    roles = {role: getattr(columns, role) for role in Columns.model_fields}
+    return {
+        name: tuple(source for role in DERIVED_FROM[name] if (source := roles.get(role, role)) is not None)
+        for name in derivable(columns)
+    }
+
+
+def history_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
+    """Return `derived_sources` of the columns that other claims make."""
+    return {name: sources for name, sources in derived_sources(columns).items() if name in HISTORY}
+
+
 def history_inputs(columns: Columns) -> list[str]:
     """Return the columns that history is computed from."""
     optional = [name for name in (columns.claim_amount, columns.procedure) if name]
@@ -42,7 +81,17 @@ def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) 
     return pd.concat([claims, earlier[~earlier[claim_id].isin(claims[claim_id])]], ignore_index=True)
 
 
-def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
+def is_enough_to_learn_from(complete: int, claims: int) -> bool:
+    """Return whether claims with an incomplete history can be left out of training: at least half, or 2,000, remain."""
+    return complete >= min(ENOUGH_COMPLETE, claims / 2)
+
+
+def derive_features(
+    claims: pd.DataFrame,
+    columns: Columns,
+    earlier: pd.DataFrame | None = None,
+    history: HistoryParameters | None = None,
+) -> pd.DataFrame:
     """Return the claims with the derivable columns added that they lack.
 
     Parameters
@@ -52,23 +101,29 @@ def derive_features(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFram
     columns : Columns
         Their roles.
     earlier : DataFrame, optional
-        Claims ingested before, which count as history too; a claim id that is also in ``claims`` is left out.
+        Claims ingested before, which count as history too; a claim id that is also in ``claims`` is left out. Where
+        there are any, the data begins with the earliest of them.
+    history : HistoryParameters, optional
+        How far history looks back; the defaults are those of the pipeline.
 
     Returns
     -------
     DataFrame of shape (n, ...)
         A new frame in the order of ``claims``. Of two claims with one date (and time, where there is one) that with
         the smaller id counts as the earlier. A claim without patient or provider has no history of it: null.
+        ``history_complete`` says whether the whole window before the claim lies in the data.
     """
-    derived = derive_patient_features(claims, columns, earlier)
+    known = claims if earlier is None or earlier.empty else earlier
+    window = Window((history or HistoryParameters()).window_days, known[columns.claim_date].min())
+    derived = derive_patient_features(claims, columns, window, earlier)
     wanted = [name for name in PROVIDER_COLUMNS if name in derivable(columns) and name not in claims]
     if wanted:
-        derived[wanted] = derive_provider_features(claims, columns, earlier)[wanted].to_numpy()
+        derived[wanted] = derive_provider_features(claims, columns, window, earlier)[wanted].to_numpy()
     return derived
 
 
 def derive_patient_features(
-    claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None
+    claims: pd.DataFrame, columns: Columns, window: Window, earlier: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return `derive_features` but for the provider's history; it takes all claims of a patient, or all patients."""
     missing = [name for name in derivable(columns) if name not in claims]
@@ -82,15 +137,19 @@ def derive_patient_features(
     for names, more, history in ((LAST_CLAIMS, [], _last_claims), (PATIENT_COLUMNS, links, patient_history)):
         wanted = [name for name in names if name in missing] + more
         if wanted:
-            derived[wanted] = history(known, columns).iloc[: len(claims)][wanted].set_axis(claims.index)
+            counted = history(known, columns, window.days)
+            derived[wanted] = counted.iloc[: len(claims)][wanted].set_axis(claims.index)
+    # Where no history is counted, none is incomplete.
+    counts_history = any(name in HISTORY for name in missing)
+    derived[HISTORY_COMPLETE] = window.is_complete(claims[columns.claim_date]) if counts_history else True
     return derived
 
 
 def derive_provider_features(
-    claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame | None = None
+    claims: pd.DataFrame, columns: Columns, window: Window, earlier: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return claim ids and the provider's history; it takes all claims of a provider, or all providers."""
-    history = provider_history(_with_earlier(claims, columns, earlier), columns).iloc[: len(claims)]
+    history = provider_history(_with_earlier(claims, columns, earlier), columns, window.days).iloc[: len(claims)]
     return history.set_axis(claims.index).assign(**{columns.claim_id: claims[columns.claim_id]})
 
 
@@ -113,18 +172,21 @@ def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame 
     return upserted(claims[names], None if earlier is None else earlier[names], columns.claim_id)
 
 
-def _last_claims(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def _last_claims(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
     """Return the columns of `LAST_CLAIMS` for every claim, aligned with its index."""
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
-    patients = ordered.groupby(columns.patient_id, sort=False)
-    day = ordered[columns.claim_date].dt.normalize()
-    days = day.groupby(ordered[columns.patient_id], sort=False).diff().dt.days.astype(float)
-    history = pd.DataFrame({"days_since_last_claim": days, "num_previous_claims": patients.cumcount().astype(float)})
+    patient = pd.factorize(ordered[columns.patient_id])[0]
+    by_patient = np.argsort(patient, kind="stable")
+    ordered, patient = ordered.iloc[by_patient], patient[by_patient]
+    day = whole_days(ordered[columns.claim_date])
+    starts = window_starts(patient, day, window_days)
+    previous = (np.arange(len(starts)) - starts).astype(float)
+    since = np.diff(day, prepend=0).astype(float)
+    history = {
+        "days_since_last_claim": np.where(previous > 0, since, np.nan),
+        "num_previous_claims": previous,
+    }
     if columns.claim_amount:
-        amount = ordered[columns.claim_amount]
-        known = pd.DataFrame({"sum": amount.fillna(0.0), "count": amount.notna().astype(float)})
-        # Shifted, not `cumsum - known`: a claim's own amount must not even enter by rounding.
-        running = known.groupby(ordered[columns.patient_id], sort=False).cumsum()
-        before = running.groupby(ordered[columns.patient_id], sort=False).shift(fill_value=0.0)
-        history["average_claim_amount"] = before["sum"] / before["count"].where(before["count"] > 0)
-    return history.where(ordered[columns.patient_id].notna()).reindex(claims.index)
+        history["average_claim_amount"] = means_before(ordered[columns.claim_amount].to_numpy(float), starts)
+    known = pd.Series(patient >= 0, ordered.index)
+    return pd.DataFrame(history, ordered.index).where(known).reindex(claims.index)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derive_features
-from claims_fraud.claims.parameters import IngestionParameters
+from claims_fraud.claims.parameters import HistoryParameters, IngestionParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import (
     broken_rules,
@@ -165,6 +165,8 @@ class DataIngestion:
         Rules and splits; the defaults are those of the pipeline.
     as_of : date, optional
         Today, for rejecting claims of the future; by default the day it is in UTC.
+    history : HistoryParameters, optional
+        How far history looks back; the defaults are those of the pipeline.
 
     Examples
     --------
@@ -179,16 +181,21 @@ class DataIngestion:
     """
 
     def __init__(
-        self, columns: Columns, parameters: IngestionParameters | None = None, as_of: date | None = None
+        self,
+        columns: Columns,
+        parameters: IngestionParameters | None = None,
+        as_of: date | None = None,
+        history: HistoryParameters | None = None,
     ) -> None:
         self.columns = columns
         self.parameters = parameters or IngestionParameters()
         self.as_of = as_of or datetime.now(UTC).date()
+        self.history = history or HistoryParameters()
 
     def run(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return ``(features, rejected)``; together they have as many rows as ``raw``."""
         valid, rejected = separate_rejected(raw, self.columns, self.parameters, self.as_of)
-        return derive_features(valid, self.columns), rejected
+        return derive_features(valid, self.columns, history=self.history), rejected
 
     def load_train_val_test(self, path: Path | str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Read claims from a parquet or CSV file or folder; return their train, validation and test features."""

@@ -1,4 +1,4 @@
-"""The settings of ingestion, with units and ranges."""
+"""The settings of ingestion and of history, with units and ranges."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ class IngestionParameters(BaseModel):
                 "to train on; make their sum less than 1"
             )
         return self
+
+
+class HistoryParameters(BaseModel):
+    """Which earlier claims the derived history columns count."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window_days: int = Field(
+        365,
+        ge=1,
+        le=36_500,
+        description="Days that history looks back over, so that it does not grow with the age of the data; claims of "
+        "the first so many days are marked as having an incomplete history.",
+    )

@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from claims_fraud.claims.parameters import HistoryParameters
 from claims_fraud.claims.sample_fraud import (
     ANY_SEX,
     FRAUD_KINDS,
@@ -35,6 +36,7 @@ from claims_fraud.claims.sample_fraud import (
     patient_age,
     plant_fraud,
 )
+from claims_fraud.claims.windows import window_starts
 
 DEFAULT_CLAIMS = 20_000
 DEFAULT_SEED = 20240101
@@ -895,15 +897,17 @@ def _cents(rows: pd.DataFrame, providers: pd.DataFrame, drift: float) -> IntArra
 
 
 def _history(patient: IntArray, day: IntArray, cents: IntArray) -> pd.DataFrame:
-    """History columns of claims in the order of (claim_date, claim_id), from each patient's earlier claims only."""
+    """History columns of claims in the order of (claim_date, claim_id), from each patient's earlier claims of a year.
+
+    They look back as far as ingestion does by default.
+    """
     order = np.argsort(patient, kind="stable")
-    first = np.r_[True, patient[order][1:] != patient[order][:-1]]
-    start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    start = window_starts(patient[order], day[order], HistoryParameters().window_days)
     previous = np.arange(len(order)) - start
     # Whole cents are summed, so that no rounding depends on which patients come before in the sum.
     before = np.cumsum(cents[order]) - cents[order]
-    gap = np.where(first, np.nan, np.diff(day[order], prepend=0))
-    average = np.where(first, np.nan, np.round((before - before[start]) / np.maximum(previous, 1)) / 100)
+    gap = np.where(previous > 0, np.diff(day[order], prepend=0), np.nan)
+    average = np.where(previous > 0, np.round((before - before[start]) / np.maximum(previous, 1)) / 100, np.nan)
     place = np.argsort(order, kind="stable")
     return pd.DataFrame(
         {

@@ -9,23 +9,27 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from claims_fraud.claims.columns import Columns
+from claims_fraud.claims.columns import HISTORY_COMPLETE, Columns
 from claims_fraud.claims.history import derivable
 
 REASONS = "rejection_reasons"
 TYPES = {"number": pa.float64(), "date": pa.timestamp("us", tz="UTC"), "text": pa.string()}
 DERIVED_AS = {
-    "days_since_last_claim": "Days since the patient's claim before this one",
-    "num_previous_claims": "Claims of the patient before this one",
-    "average_claim_amount": "Mean amount of the patient's claims before this one",
+    "days_since_last_claim": "Days since the patient's claim before this one, within history.window_days",
+    "num_previous_claims": "Claims of the patient in the history.window_days before this one",
+    "average_claim_amount": "Mean amount of the patient's claims in the history.window_days before this one",
     "patient_claims_that_day": "Claims of the patient on that day before this one",
     "patient_providers_90_days": "Different providers of the patient in the 90 days up to the claim",
     "same_procedure_same_day": "Claims of the patient with this procedure on that day before this one",
-    "days_since_same_procedure": "Days since the patient's claim with this procedure before this one",
+    "days_since_same_procedure": (
+        "Days since the patient's claim with this procedure before this one, within history.window_days"
+    ),
     "possible_duplicates": (
         "Claims of the patient with this procedure in the 30 days before this one whose amount is within 5 %"
     ),
-    "provider_new_patients_that_day": "Patients whom the provider bills for the first time that day, up to this claim",
+    "provider_new_patients_that_day": (
+        "Patients whom the provider bills that day, up to this claim, and did not in the history.window_days before"
+    ),
     "provider_claims_that_day": "Claims of the provider on that day before this one",
     "claim_duration_days": "Days from the claim's first to its last",
     "patient_age": "Age of the patient in whole years on the day of the claim",
@@ -42,7 +46,9 @@ def features_schema(columns: Columns, given: Iterable[str]) -> pa.Schema:
     """Return the schema of features: the claims' columns and, after them, those that are derived."""
     claims = claims_schema(columns, given)
     derived = [name for name in derivable(columns) if name not in claims.names]
-    return pa.schema([*claims, *(_field(name, columns) for name in derived), *links_schema(columns)])
+    what = "Whether the data reaches back history.window_days before the claim; never a feature of the model."
+    complete = described(HISTORY_COMPLETE, pa.bool_(), what)
+    return pa.schema([*claims, *(_field(name, columns) for name in derived), *links_schema(columns), complete])
 
 
 def links_schema(columns: Columns) -> pa.Schema:

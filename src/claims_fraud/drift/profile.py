@@ -59,12 +59,15 @@ class ReferenceProfile:
         All columns of the reference, ids and dates too: any other is new.
     model_version : str, optional
         Of the model that learned from it.
+    history_complete : bool
+        Whether it has claims with a complete history only, so that others do not compare with it.
     """
 
     features: dict[str, Column]
     scores: dict[str, Column]
     columns: tuple[str, ...] = ()
     model_version: str | None = None
+    history_complete: bool = False
 
     @classmethod
     def fit(
@@ -97,16 +100,19 @@ class ReferenceProfile:
         return cls.of(features, counts, scores, counts)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913
         cls,
         features: Mapping[str, Bins],
         counts: Counts,
         scores: Mapping[str, Bins],
         score_counts: Counts,
         model_version: str | None = None,
+        *,
+        history_complete: bool = False,
     ) -> Self:
         """Return the profile of what was counted batch by batch."""
-        return cls(_columns(features, counts), _columns(scores, score_counts), tuple(counts["columns"]), model_version)
+        columns = _columns(features, counts), _columns(scores, score_counts)
+        return cls(*columns, tuple(counts["columns"]), model_version, history_complete)
 
     @property
     def every(self) -> dict[str, Column]:
@@ -123,6 +129,7 @@ class ReferenceProfile:
         told = {
             "format_version": FORMAT_VERSION,
             "model_version": self.model_version,
+            "history_complete": self.history_complete,
             "columns": list(self.columns),
             "features": {name: _as_json(column) for name, column in self.features.items()},
             "scores": {name: _as_json(column) for name, column in self.scores.items()},
@@ -139,7 +146,9 @@ class ReferenceProfile:
                 features, scores = (
                     {name: _from_json(one) for name, one in told[p].items()} for p in ("features", "scores")
                 )
-                return cls(features, scores, tuple(told["columns"]), told["model_version"])
+                # Profiles of earlier versions do not say it, and have claims of both kinds.
+                complete = told.get("history_complete", False)
+                return cls(features, scores, tuple(told["columns"]), told["model_version"], complete)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path} is no reference profile, or it was changed ({type(error).__name__}: {error}). Restore it, or "

@@ -86,6 +86,11 @@ def left_join(frame: Frame, other: Frame, key: str) -> Frame:
     return _engine(frame).left_join(frame, other, key)  # type: ignore[no-any-return]
 
 
+def keep_where(frame: Frame, column: str) -> Frame:
+    """Return the rows in which a column of true and false is true."""
+    return _engine(frame).keep_where(frame, column)  # type: ignore[no-any-return]
+
+
 def matching(frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
     """Return the rows that equal some row of ``other`` in these columns; null equals null."""
     return _engine(frame).matching(frame, other, list(on))  # type: ignore[no-any-return]

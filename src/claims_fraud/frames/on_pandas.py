@@ -62,6 +62,10 @@ def left_join(frame: pd.DataFrame, other: pd.DataFrame, key: str) -> pd.DataFram
     return frame.merge(other, on=key, how="left", validate="many_to_one")
 
 
+def keep_where(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    return frame[frame[column]].reset_index(drop=True)
+
+
 def matching(frame: pd.DataFrame, other: pd.DataFrame, on: list[str]) -> pd.DataFrame:
     return frame[_is_matched(frame, other, on)].reset_index(drop=True)
 

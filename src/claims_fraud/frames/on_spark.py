@@ -100,6 +100,10 @@ def left_join(frame: DataFrame, other: DataFrame, key: str) -> DataFrame:
     return frame.join(other, on=key, how="left")
 
 
+def keep_where(frame: DataFrame, column: str) -> DataFrame:
+    return frame.where(F.col(quoted(column)))
+
+
 def matching(frame: DataFrame, other: DataFrame, on: list[str]) -> DataFrame:
     return _joined(frame, other, on, "left_semi")
 

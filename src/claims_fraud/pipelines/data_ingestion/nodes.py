@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -10,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from claims_fraud import frames
-from claims_fraud.claims import Columns, IngestionParameters
+from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
 from claims_fraud.claims.across_claims import PROVIDER_COLUMNS
-from claims_fraud.claims.history import derive_patient_features, derive_provider_features, history_inputs
+from claims_fraud.claims.history import HISTORY, derive_patient_features, derive_provider_features, history_inputs
 from claims_fraud.claims.ingestion import (
     added_findings,
     check_findings,
@@ -24,11 +25,14 @@ from claims_fraud.claims.ingestion import (
 from claims_fraud.claims.rows import check_columns
 from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split
 from claims_fraud.claims.tables import claims_schema, features_schema, rejected_schema
+from claims_fraud.claims.windows import Window
 from claims_fraud.frames import Frame
+
+logger = logging.getLogger(__name__)
 
 IS_NEW = "__is_new"
 
-# From claims, roles and earlier claims to what is derived of the claims.
+# From claims, and earlier ones, to what is derived of the claims.
 Derive = Callable[..., pd.DataFrame]
 
 
@@ -50,9 +54,14 @@ def separate_rejected_claims(checked: Frame, columns: Columns, parameters: Inges
     )
 
 
-def derive_claim_features(claims: Frame, columns: Columns) -> Frame:
+def derive_claim_features(claims: Frame, columns: Columns, history: HistoryParameters) -> Frame:
     """Return the features of valid claims: a row each."""
-    return _features(claims, None, columns)
+    window = Window(history.window_days, _first_date(claims, columns))
+    if any(name in HISTORY for name in columns.numeric if name not in claims.columns):
+        logger.info(
+            "History looks back %d days: it is complete for claims from %s on", window.days, window.complete_from
+        )
+    return _features(claims, None, columns, window)
 
 
 def split_features(features: Frame, columns: Columns, parameters: IngestionParameters) -> tuple[Frame, Frame, Frame]:
@@ -64,16 +73,20 @@ def split_features(features: Frame, columns: Columns, parameters: IngestionParam
     return train, validation, test
 
 
-def derive_new_claim_features(claims: Frame, features: Frame, earlier_new: Frame | None, columns: Columns) -> Frame:
+def derive_new_claim_features(
+    claims: Frame, features: Frame, earlier_new: Frame | None, columns: Columns, history: HistoryParameters
+) -> Frame:
     """Return features of the new claims.
 
     History counts the claims ingested for training and the new claims ingested before, each once; a claim that comes
-    again replaces itself.
+    again replaces itself. It begins with the claims ingested for training.
     """
     names = history_inputs(columns)
     earlier = None if earlier_new is None else earlier_new[names]
     known = frames.upserted(features[names], earlier, columns.claim_id)
-    return _features(claims, known, columns)
+    first = _first_date(features, columns)
+    window = Window(history.window_days, _first_date(claims, columns) if pd.isna(first) else first)
+    return _features(claims, known, columns, window)
 
 
 def keep_new_claim_features(features: Frame) -> Frame:
@@ -81,37 +94,45 @@ def keep_new_claim_features(features: Frame) -> Frame:
     return features
 
 
-def _features(claims: Frame, known: Frame | None, columns: Columns) -> Frame:
+def _first_date(claims: Frame, columns: Columns) -> pd.Timestamp:
+    """Return the date of the earliest claim; NaT where there is none."""
+    dates = frames.smallest(claims[[columns.claim_date]], 1, by=columns.claim_date)[columns.claim_date]
+    return pd.Timestamp(dates.min())
+
+
+def _features(claims: Frame, known: Frame | None, columns: Columns, window: Window) -> Frame:
     """Return the claims' features, put together from what is derived patient by patient and provider by provider."""
     schema = features_schema(columns, claims.columns)
     names = [name for name in schema.names if name in PROVIDER_COLUMNS and name not in claims.columns]
     of_provider = pa.schema([schema.field(name) for name in (columns.claim_id, *names)])
     of_patient = pa.schema([field for field in schema if field.name not in names])
-    features = _derived(claims, known, columns, columns.patient_id, derive_patient_features, of_patient)
+    of_patients = partial(derive_patient_features, columns=columns, window=window)
+    features = _derived(claims, known, columns.patient_id, columns.claim_id, of_patients, of_patient)
     if not names:
         return features
     inputs = claims[history_inputs(columns)]
-    history = _derived(inputs, known, columns, columns.provider_id, derive_provider_features, of_provider)
+    of_providers = partial(derive_provider_features, columns=columns, window=window)
+    history = _derived(inputs, known, columns.provider_id, columns.claim_id, of_providers, of_provider)
     together: Frame = frames.left_join(features, history, columns.claim_id)[schema.names]
     return together
 
 
 def _derived(  # noqa: PLR0913, PLR0917
-    claims: Frame, known: Frame | None, columns: Columns, key: str, derive: Derive, schema: pa.Schema
+    claims: Frame, known: Frame | None, key: str, claim_id: str, derive: Derive, schema: pa.Schema
 ) -> Frame:
     """Return what is derived of the claims of each patient or provider, those known from before counting as history."""
     if known is None:
-        return frames.map_groups(claims, key, partial(derive, columns=columns), schema)
+        return frames.map_groups(claims, key, derive, schema)
     # Only the patients or providers at hand: the others' history is of no use, and there may be millions of them.
     theirs = frames.matching(known, claims, [key])
-    both = frames.union(claims, frames.without(theirs, claims, [columns.claim_id]), marker=IS_NEW)
-    return frames.map_groups(both, key, partial(_of_new, derive=derive, columns=columns), schema)
+    both = frames.union(claims, frames.without(theirs, claims, [claim_id]), marker=IS_NEW)
+    return frames.map_groups(both, key, partial(_of_new, derive=derive), schema)
 
 
-def _of_new(claims: pd.DataFrame, derive: Derive, columns: Columns) -> pd.DataFrame:
+def _of_new(claims: pd.DataFrame, derive: Derive) -> pd.DataFrame:
     is_new = claims[IS_NEW].to_numpy(bool)
     rows = claims.drop(columns=IS_NEW)
-    return derive(rows[is_new].reset_index(drop=True), columns, rows[~is_new])
+    return derive(rows[is_new].reset_index(drop=True), earlier=rows[~is_new])
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from claims_fraud.pipelines.data_ingestion.nodes import (
 )
 
 RULES = {"columns": "params:columns", "parameters": "params:data_ingestion"}
+HISTORY = {"columns": "params:columns", "history": "params:history"}
 
 
 def create_pipeline() -> Pipeline:
@@ -34,7 +35,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 derive_claim_features,
-                inputs={"claims": "valid_claims", "columns": "params:columns"},
+                inputs={"claims": "valid_claims", **HISTORY},
                 outputs="features",
                 name="derive_claim_features",
             ),
@@ -71,7 +72,7 @@ def create_new_claims_pipeline() -> Pipeline:
                     "claims": "valid_new_claims",
                     "features": "features",
                     "earlier_new": "earlier_new_features",
-                    "columns": "params:columns",
+                    **HISTORY,
                 },
                 outputs="new_claim_features",
                 name="derive_new_claim_features",

@@ -13,6 +13,7 @@ from claims_fraud import frames
 from claims_fraud import monitoring as tables
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import HISTORY_COMPLETE
 from claims_fraud.drift import ReferenceProfile
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
@@ -28,14 +29,20 @@ def count_monitored_claims(  # noqa: PLR0913, PLR0917
     columns: Columns,
     monitoring: MonitoringParameters,
 ) -> dict[str, Any]:
-    """Return `monitored_counts`: the live model, and the claims with their scores as counted by period."""
+    """Return `monitored_counts`: the live model, and the claims with their scores as counted by period.
+
+    Where the model learned from claims with a complete history only, others are not counted.
+    """
     profile = profiles(autoencoder.model_version_)
+    if profile.history_complete:
+        claims = frames.keep_where(claims, HISTORY_COMPLETE)
     said = [columns.claim_id, *tables.scores_compared(columns), tables.FLAGGED, tables.VERSION]
     scored = frames.left_join(claims, fraud_scores[said], columns.claim_id)
     count = partial(tables.count_claims, profile=profile, columns=columns, period=monitoring.period)
     counted = frames.reduce_batches(scored, count, tables.combined_claims)
     if not counted:
-        raise InputError("there are no claims to monitor. Ingest or score some first, or monitor others.")
+        which = " with a complete history, as the model learned from" if profile.history_complete else ""
+        raise InputError(f"there are no claims to monitor{which}. Ingest or score some first, or monitor others.")
     return {"model_version": profile.model_version, "periods": counted}
 
 

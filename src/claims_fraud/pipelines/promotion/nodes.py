@@ -12,6 +12,7 @@ from claims_fraud.autoencoder.evaluation import score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import HISTORY_COMPLETE
 from claims_fraud.comparison import (
     changes_schema,
     compared,
@@ -84,7 +85,9 @@ def compare_models(  # noqa: PLR0913, PLR0917
         except NotKept as error:
             logger.warning("nothing is said of drift by the %s model: %s", model.model_type, error)
         else:
-            measures["drift"] = drift_of(claims, judgement.scores, profile, monitoring.limits)
+            # Claims with an incomplete history do not compare with a profile that has none.
+            comparable = claims[HISTORY_COMPLETE].to_numpy() if profile.history_complete else slice(None)
+            measures["drift"] = drift_of(claims[comparable], judgement.scores[comparable], profile, monitoring.limits)
         return measures
 
     judged = challenger.judge(claims)

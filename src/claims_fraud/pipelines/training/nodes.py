@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,8 +15,9 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import HISTORY_COMPLETE
 from claims_fraud.claims.hashing import fingerprint
-from claims_fraud.claims.history import derivable
+from claims_fraud.claims.history import derivable, is_enough_to_learn_from
 from claims_fraud.drift import ReferenceProfile, combined, count_rows, learn_bins
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
@@ -24,12 +26,25 @@ from claims_fraud.monitoring import scores_compared
 from claims_fraud.parameters import TrainingParameters
 from claims_fraud.scores import training_score_table
 
+logger = logging.getLogger(__name__)
+
 # Enough for a stable figure, few enough to be quick.
 MOST_SWAPPED_ROWS = 5_000
 
 
 def sample_training_claims(features_train: Frame, columns: Columns, training: TrainingParameters) -> pd.DataFrame:
-    """Return the claims to learn from, at most `max_training_rows`, sorted by claim id."""
+    """Return the claims to learn from, at most `max_training_rows`, sorted by claim id.
+
+    Claims whose history is incomplete are left out where enough others remain.
+    """
+    _check_is_marked(features_train)
+    known = frames.reduce_batches(features_train[[HISTORY_COMPLETE]], _count_complete, _added)
+    complete, claims = known["complete"], known["claims"]
+    if complete < claims:
+        enough = is_enough_to_learn_from(complete, claims)
+        what = "the others are left out of training" if enough else "too few to do without the others: all train"
+        logger.info("History is complete for %s of %s claims; %s", f"{complete:,}", f"{claims:,}", what)
+        features_train = frames.keep_where(features_train, HISTORY_COMPLETE) if enough else features_train
     return frames.sample(features_train, training.max_training_rows, columns.claim_id, training.seed)
 
 
@@ -89,13 +104,37 @@ def profile_reference(
 ) -> ReferenceProfile:
     """Return what drift is measured against: the train split, and the cross-fitted scores of the claims learned from.
 
-    Bins are learned from the claims that the model learned from, and all of the train split is counted.
+    Bins are learned from the claims that the model learned from, and all of the train split is counted, but for claims
+    with an incomplete history where the model learned from none.
     """
+    complete = bool(claims[HISTORY_COMPLETE].all())
+    if complete:
+        features_train = frames.keep_where(features_train, HISTORY_COMPLETE)
     bins = learn_bins(claims, columns.categorical, columns.numeric)
     counts = frames.reduce_batches(features_train, partial(count_rows, bins=bins), combined)
     scores = frames.collected(training_scores(autoencoder.model_version_)[scores_compared(columns)])
     score_bins = learn_bins(scores, (), scores.columns)
-    return ReferenceProfile.of(bins, counts, score_bins, count_rows(scores, score_bins), autoencoder.model_version_)
+    score_counts = count_rows(scores, score_bins)
+    return ReferenceProfile.of(
+        bins, counts, score_bins, score_counts, autoencoder.model_version_, history_complete=complete
+    )
+
+
+def _check_is_marked(features_train: Frame) -> None:
+    """Raise InputError if ingestion did not yet say which claims have a complete history."""
+    if HISTORY_COMPLETE not in features_train.columns:
+        raise InputError(
+            f"features_train have no column {HISTORY_COMPLETE!r}: an earlier version ingested them. Ingest the claims "
+            "again: `kedro run --pipelines=data_ingestion` (same --env)."
+        )
+
+
+def _count_complete(claims: pd.DataFrame) -> dict[str, int]:
+    return {"complete": int(claims[HISTORY_COMPLETE].sum()), "claims": len(claims)}
+
+
+def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {name: number + other[name] for name, number in one.items()}
 
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
