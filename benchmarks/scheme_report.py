@@ -48,6 +48,18 @@ def find_broken_rules(precision: pd.Series, kit: pd.Series, best_tool: pd.Series
     return [" ".join(names[list(behind)]) for behind in zip(behind_kit, behind_tool, strict=True)]
 
 
+def drop_stale(results: pd.DataFrame) -> pd.DataFrame:
+    """Leave out results on other rows than those of the kit's result for the same cell, and cells without one.
+
+    Rows change when the sample or its features do; detectors are then to be measured again.
+    """
+    cell = [*CELL, "rate", "seed"]
+    kit = results[(results["detector"] == KIT) & results["failed"].isna()].set_index(cell)["data"]
+    current = pd.MultiIndex.from_frame(results[cell]).map(kit)
+    inapplicable = results["failed"].notna() & (results["detector"] == KIT)
+    return results[inapplicable | (results["data"] == current)]
+
+
 def compare_with_tools(results: pd.DataFrame, detector: str) -> pd.DataFrame:
     """Return a detector's means by set and scheme at the main rate, beside the kit and the best single tool.
 
@@ -78,13 +90,12 @@ def bootstrap_ratio(precision: Floats, kit: Floats) -> tuple[float, float, float
 
 def lead(results: pd.DataFrame) -> str:
     """Return in one sentence each how this project's detectors, or else their predecessors, compare with the kit."""
-    names = list_measured(results[results["family"] == "ours"])
-    lines = []
+    names, schemes, lines = list_measured(results[results["family"] == "ours"]), _list_cells(results), []
     for name in names or [name for name in list_measured(results) if name.startswith("before_")]:
         table = compare_with_tools(results, name)
         ratio, *_ = bootstrap_ratio(*table[["average_precision", "kit"]].to_numpy().T)
         lines.append(
-            f"Over {len(table)} schemes, `{name}` has a mean average precision (AP) of "
+            f"Over {len(table)} of the {len(schemes)} schemes, `{name}` has a mean average precision (AP) of "
             f"{table['average_precision'].mean():.3f}, {ratio:.2f} times that of the analyst's kit.\n"
         )
     return "".join(lines)
@@ -126,7 +137,7 @@ def groups_table(results: pd.DataFrame) -> str:
         swaps = sum(scheme.startswith(SWAP) for scheme in schemes)
         sizes = dict(zip(GROUPS, (len(schemes), len(schemes) - swaps, swaps), strict=True))
         for group in GROUPS if 0 < swaps < len(schemes) else GROUPS[:1]:
-            ratios = [_format_ratio(_pick(table, data_set, group)) for table in compared.values()]
+            ratios = [_format_ratio(_pick(table, data_set, group), sizes[group]) for table in compared.values()]
             rows.append([f"{TITLES.get(data_set, 'All sets')}: {group.lower()}", sizes[group], *ratios])
     return markdown(["Rows", "Schemes", *compared], rows)
 
@@ -238,6 +249,7 @@ def list_measured(results: pd.DataFrame, *, several_rates: bool = False) -> list
 
 def make_tables(results: pd.DataFrame) -> dict[str, str]:
     """Return the texts to put between the marks of the page."""
+    results = drop_stale(results)
     sets = [name for name in SETS if name in set(results["data_set"])]
     tables = {
         "schemes_lead": lead(results),
@@ -309,8 +321,12 @@ def _format_percent(value: float, digits: int = 0) -> str:
     return EMPTY if pd.isna(value) else f"{value:.{digits}%}"
 
 
-def _format_ratio(table: pd.DataFrame) -> str:
-    return EMPTY if table.empty else f"{table['average_precision'].mean() / table['kit'].mean():.2f}"
+def _format_ratio(table: pd.DataFrame, size: int) -> str:
+    """Return the ratio of mean APs, and in parentheses over how many schemes if that is not all of them."""
+    if table.empty:
+        return EMPTY
+    ratio = f"{table['average_precision'].mean() / table['kit'].mean():.2f}"
+    return ratio if len(table) == size else f"{ratio} ({len(table)})"
 
 
 def _format_range(values: Iterable[int]) -> str:

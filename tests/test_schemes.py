@@ -375,14 +375,20 @@ class TestRuns:
         without = self.measure(here)
         assert "no results yet" in report.broken_table(without)
         assert "| amount × 2 |" in report.set_table(without, "sample_claims", "average_precision")
-        some = without[(without["detector"] != "kit") | (without["scheme"] != "amount × 2")]
-        assert "| amount × 2 | – | – |" in report.make_tables(some)["schemes_precision"]
         worst = quality.wrap(lambda data, _: -data["amount"].to_numpy(), "mine", "ours", "1")
         results = self.measure(here, worst)
         tables = report.make_tables(results)
         assert tables["schemes_broken"].count("| mine |") == 2
         assert "kit, tool" in tables["schemes_broken"]
         assert "| amount × 6 | 1.000 | 1.000 (group_z_of_changed) | 0.0" in tables["schemes_precision"]
+
+    def test_results_on_rows_that_are_no_longer_there_are_left_out(self, here):
+        results = self.measure(here, quality.wrap(lambda data, _: data["amount"].to_numpy(), "mine", "ours", "1"))
+        assert report.drop_stale(results).equals(results)
+        stale = (results["detector"] == "kit") & (results["scheme"] == "amount × 2")
+        left = report.drop_stale(results.assign(data=results["data"].where(~stale, "other")))
+        assert set(left.loc[left["detector"] == "mine", "scheme"]) == {"amount × 6"}
+        assert left["failed"].notna().sum() == 2
 
     def test_only_seeds_of_both_are_compared(self, here):
         results = self.measure(here, quality.wrap(lambda data, _: data["amount"].to_numpy(), "mine", "ours", "1"))
