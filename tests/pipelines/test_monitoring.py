@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from types import MappingProxyType
+from dataclasses import replace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from claims_fraud.errors import GateNotPassed
+from claims_fraud.claims import Columns
+from claims_fraud.drift import ReferenceProfile
+from claims_fraud.errors import GateNotPassed, InputError
 from claims_fraud.monitoring import check_gate, history_schema, report_schema
 from claims_fraud.parameters import MonitoringParameters
+from claims_fraud.pipelines.monitoring.nodes import count_monitored_claims
 from claims_fraud.schemas import FraudScores
 
 MONITOR = "--pipelines=monitoring"
@@ -199,6 +203,49 @@ class TestNewClaims:
         row = copied.table(REPORT).set_index("feature").loc["geographic_region"]
         assert (row["unseen_reference"], row["unseen"], row["verdict"]) == (0, 1, "drifted")
         assert "unseen: 0.0% to 100.0%" in row["moved"]
+
+
+class TestIncompleteHistory:
+    """Claims, two of which have a complete history, beside the profile of a model."""
+
+    columns = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
+    model = SimpleNamespace(model_version_="0123456789ab")
+
+    def counted(self, complete, *, of_complete_only):
+        claims = pd.DataFrame(
+            {
+                "claim_id": ["a", "b", "c"],
+                "claim_date": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-02-02"]),
+                "code": "x",
+                "claim_amount": [1.0, 2.0, 3.0],
+                "history_complete": complete,
+            }
+        )
+        scores = claims[["claim_id"]].assign(
+            fraud_score=1.0, surprise_code=0.5, surprise_claim_amount=0.5, flagged=False, model_version="0123456789ab"
+        )
+        joined = claims.merge(scores)
+        names = ["fraud_score", "surprise_code", "surprise_claim_amount"]
+        profile = ReferenceProfile.fit(joined, ["code"], ["claim_amount"], names)
+        profile = replace(profile, model_version="0123456789ab", history_complete=of_complete_only)
+        counts = count_monitored_claims(
+            claims, scores, self.model, lambda version: profile, self.columns, MonitoringParameters()
+        )
+        return {period: rows["features"]["rows"] for period, rows in counts["periods"].items()}
+
+    def test_is_not_compared_with_claims_that_have_a_complete_one(self):
+        assert self.counted([False, True, True], of_complete_only=True) == {"2025-02": 2}
+
+    def test_is_compared_where_the_model_learned_from_it_too(self):
+        assert self.counted([False, True, True], of_complete_only=False) == {"2025-01": 1, "2025-02": 2}
+
+    def test_is_told_where_no_claim_has_another(self):
+        with pytest.raises(InputError) as raised:
+            self.counted([False, False, False], of_complete_only=True)
+        assert str(raised.value) == (
+            "there are no claims to monitor with a complete history, as the model learned from. Ingest or score some "
+            "first, or monitor others."
+        )
 
 
 class TestGate:

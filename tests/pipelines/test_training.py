@@ -14,7 +14,12 @@ from claims_fraud.claims import Columns
 from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import TrainingParameters
-from claims_fraud.pipelines.training.nodes import fit_autoencoder, measure_training, sample_training_claims
+from claims_fraud.pipelines.training.nodes import (
+    fit_autoencoder,
+    measure_training,
+    profile_reference,
+    sample_training_claims,
+)
 
 COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount",), protected=[])
 TINY = TrainingParameters(n_folds=2, n_estimators=2, max_depth=2, n_jobs=1)
@@ -35,6 +40,7 @@ def claims():
             "provider_id": [f"d{number % 6}" for number in range(60)],
             "code": code,
             "claim_amount": np.where(code == "visit", 100.0, 9000.0) * rng.lognormal(0, 0.1, 60),
+            "history_complete": True,
         }
     )
 
@@ -55,6 +61,50 @@ class TestSampleTrainingClaims:
         again = sample_training_claims(claims.iloc[::-1], COLUMNS, tiny(max_training_rows=10))
         pd.testing.assert_frame_equal(again, sampled)
         pd.testing.assert_frame_equal(claims, before)
+
+
+class TestIncompleteHistory:
+    @pytest.mark.parametrize(
+        ("complete", "learned", "told"),
+        [
+            (60, 60, []),
+            (30, 30, ["History is complete for 30 of 60 claims; the others are left out of training"]),
+            (29, 60, ["History is complete for 29 of 60 claims; too few to do without the others: all train"]),
+            (0, 60, ["History is complete for 0 of 60 claims; too few to do without the others: all train"]),
+        ],
+    )
+    def test_is_not_learned_from_where_enough_others_remain(self, claims, caplog, complete, learned, told):
+        claims = claims.assign(history_complete=[True] * complete + [False] * (60 - complete))
+        with caplog.at_level("INFO"):
+            sampled = sample_training_claims(claims, COLUMNS, TINY)
+        assert sampled["claim_id"].tolist() == claims["claim_id"].tolist()[:learned]
+        assert caplog.messages == told
+
+    def test_two_thousand_others_are_enough_however_few_of_all_they_are(self, claims):
+        many = claims.sample(9_000, replace=True, random_state=0, ignore_index=True)
+        many = many.assign(claim_id=[f"c{n:04d}" for n in range(9_000)])
+        for complete, learned in ((2_000, 2_000), (1_999, 9_000)):
+            marked = many.assign(history_complete=np.arange(9_000) < complete)
+            assert len(sample_training_claims(marked, COLUMNS, TINY)) == learned
+
+    def test_features_of_an_earlier_version_are_to_be_ingested_again(self, claims):
+        with pytest.raises(InputError) as raised:
+            sample_training_claims(claims.drop(columns="history_complete"), COLUMNS, TINY)
+        assert str(raised.value) == (
+            "features_train have no column 'history_complete': an earlier version ingested them. Ingest the claims "
+            "again: `kedro run --pipelines=data_ingestion` (same --env)."
+        )
+
+    @pytest.mark.parametrize(("learned", "counted"), [(20, 40), (60, 60)])
+    def test_is_in_the_profile_where_it_was_learned_from(self, claims, learned, counted):
+        # Of 60 claims 40 have a complete history, and a sample of 20 of these was learned from; or all were.
+        train = claims.assign(history_complete=[True] * 40 + [False] * 20)
+        sampled = train.head(learned)
+        scores = pd.DataFrame({"fraud_score": np.arange(60.0), "surprise_code": 1.0, "surprise_claim_amount": 2.0})
+        before = train.copy()
+        profile = profile_reference(sampled, train, lambda version: scores, UNUSED, COLUMNS)
+        assert (profile.features["code"].rows, profile.history_complete) == (counted, learned == 20)
+        pd.testing.assert_frame_equal(train, before)
 
 
 class TestFitAutoencoder:
@@ -284,6 +334,25 @@ class TestPipeline:
         metrics = json.loads((copied.data / "08_reporting/training_metrics_catboost.json").read_text())
         summary = {"mean_fraud_score", "p95_fraud_score", "p99_fraud_score"}
         assert set(metrics) == {"model_type", "model_version", "learned_from", "n", "n_features", "swapped", *summary}
+
+    def test_claims_of_the_first_window_are_left_out_of_training_and_of_the_profile(self, copied):
+        stages = "--pipelines=data_ingestion,training,scoring,monitoring"
+        params = "history.window_days=180,training.max_training_rows=300,monitoring.minimum_rows=100"
+        assert copied.run(stages, params=params) == (0, "")
+        train = copied.table("04_feature/features_train.parquet")
+        first = copied.table("04_feature/features.parquet")["claim_date"].min()
+        late = train["claim_date"] >= first + pd.Timedelta(days=180)
+        assert train["history_complete"].tolist() == late.tolist()
+        assert 0.5 * len(train) < late.sum() < len(train)
+        scores = copied.training_scores("catboost")
+        assert len(scores) == 300
+        assert set(scores["claim_id"]) <= set(train.loc[late, "claim_id"])
+        version = scores["model_version"].iloc[0]
+        profile = json.loads((copied.data / f"06_models/reference_profiles/{version}.json").read_text())
+        assert profile["history_complete"]
+        assert {one["rows"] for one in profile["features"].values()} == {late.sum()}
+        # All claims are scored, whatever their history.
+        assert len(copied.table("07_model_output/fraud_scores.parquet")) == 1_000
 
     def test_fits_on_no_more_rows_than_allowed(self, copied):
         assert copied.run("--pipelines=training,scoring", params="training.max_training_rows=300") == (0, "")
