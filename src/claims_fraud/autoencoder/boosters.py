@@ -2,7 +2,8 @@
 
 Trees are grown on the processor or on a GPU; predictions are made on the processor, wherever a model was trained.
 
-Not for encoding: inputs are a float32 matrix, NaN where missing; the target is a class from 0 to k - 1, each present.
+Not for encoding: inputs are a float32 matrix, NaN where missing; the target is a class from 0 to k - 1, each present,
+or a number.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ModelType = Literal["catboost", "xgboost"]
 Device = Literal["cpu", "gpu"]
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
+Target = npt.NDArray[Any]
 
 # Bins of an input: as many as fit in a byte, so that a column's codes share none before there are more of them.
 MAX_BIN = 254
@@ -33,6 +35,18 @@ XGBOOST_L2 = 10
 CATBOOST_INPUTS = 0.5
 XGBOOST_DEVICES: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda"}
 NEXT_TO_NOTHING = 1e-9
+# Inputs of such a model are measures rather than codes, which need no step of their own.
+MEASURE_BINS = 64
+# What a model predicts: which class a row has, whether a value is the row's own or another's, or a number's place.
+Objective = Literal["classes", "contrast", "location"]
+# Trees of a model that predicts one number a row: shallow, on a draw of rows and inputs, so that none is sure alone.
+ROWS_DRAWN, INPUTS_DRAWN, L2 = 0.8, 0.7, 5.0
+CATBOOST_LOSSES: dict[Objective, str] = {"classes": "MultiClass", "contrast": "Logloss", "location": "Huber:delta=1.0"}
+XGBOOST_LOSSES: dict[Objective, dict[str, Any]] = {
+    "classes": {"objective": "multi:softprob", "multi_strategy": "multi_output_tree"},
+    "contrast": {"objective": "binary:logistic", "base_score": 0.5},
+    "location": {"objective": "reg:pseudohubererror", "huber_slope": 1.0, "base_score": 0.0},
+}
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,15 @@ class BoosterSettings:
 
 
 class Booster(Protocol):
-    """A fitted multiclass model."""
+    """A fitted model."""
 
     suffix: ClassVar[str]
 
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
+
+    def margin(self, inputs: Matrix) -> Matrix:
+        """Return the log odds, or the location, of each row, shape (n,)."""
 
     def importance(self) -> npt.NDArray[np.float64]:
         """Return how much each input matters, shape (inputs,), summing to 1 (or all 0)."""
@@ -64,30 +81,28 @@ class Booster(Protocol):
 
 @dataclass(frozen=True)
 class CatBoostBooster:
-    """A CatBoost classifier with vector leaves (one tree for all classes), and the file it was read from, if any."""
+    """A CatBoost model, and the file it was read from, if any; one tree is for all classes."""
 
-    model: catboost.CatBoostClassifier
+    model: catboost.CatBoost
     threads: int
     file: bytes | None = None
     suffix: ClassVar[str] = ".cbm"
 
     @classmethod
-    def fit(cls, inputs: Matrix, target: Ints, settings: BoosterSettings) -> Self:
-        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
-        model = catboost.CatBoostClassifier(
-            loss_function="MultiClass",
+    def fit(cls, inputs: Matrix, target: Target, settings: BoosterSettings, objective: Objective = "classes") -> Self:
+        """Fit on inputs of shape (n, d) and a target of shape (n,)."""
+        kind = catboost.CatBoostRegressor if objective == "location" else catboost.CatBoostClassifier
+        model = kind(
+            loss_function=CATBOOST_LOSSES[objective],
             iterations=settings.n_estimators,
             depth=settings.max_depth,
             learning_rate=settings.learning_rate,
             random_seed=settings.seed,
             thread_count=settings.threads,
-            border_count=MAX_BIN,
             boosting_type="Plain",
-            # Trees of one split a level cannot single out a rare code.
-            grow_policy="Depthwise",
-            bootstrap_type="No",
             random_strength=0,
-            **_catboost_device(settings.device),
+            **_catboost_trees(objective),
+            **_catboost_device(settings.device, objective),
             # A job's working directory may be read-only.
             allow_writing_files=False,
             verbose=False,
@@ -95,15 +110,21 @@ class CatBoostBooster:
         return cls(unstamped(model.fit(inputs, target)), settings.threads)
 
     @classmethod
-    def load(cls, path: Path, threads: int) -> Self:
+    def load(cls, path: Path, threads: int, objective: Objective = "classes") -> Self:
         """Read a model that `save` wrote."""
         file = path.read_bytes()
-        return cls(catboost.CatBoostClassifier().load_model(blob=file), threads, file)
+        kind = catboost.CatBoostRegressor if objective == "location" else catboost.CatBoostClassifier
+        return cls(kind().load_model(blob=file), threads, file)
 
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
         probabilities = self.model.predict_proba(inputs, thread_count=self.threads)
         return np.asarray(probabilities, dtype=np.float32)
+
+    def margin(self, inputs: Matrix) -> Matrix:
+        """Return the log odds, or the location, of each row, shape (n,)."""
+        values = self.model.predict(inputs, prediction_type="RawFormulaVal", thread_count=self.threads)
+        return np.asarray(values, dtype=np.float32)
 
     def importance(self) -> npt.NDArray[np.float64]:
         """Return CatBoost's prediction-values-change of each input, summing to 1."""
@@ -120,27 +141,26 @@ class CatBoostBooster:
 
 @dataclass(frozen=True)
 class XGBoostBooster:
-    """An XGBoost booster with vector leaves (one tree for all classes)."""
+    """An XGBoost booster; one tree is for all classes (vector leaves)."""
 
     model: xgboost.Booster
     threads: int
     suffix: ClassVar[str] = ".ubj"
 
     @classmethod
-    def fit(cls, inputs: Matrix, target: Ints, settings: BoosterSettings) -> Self:
-        """Fit on inputs of shape (n, d) and classes of shape (n,)."""
+    def fit(cls, inputs: Matrix, target: Target, settings: BoosterSettings, objective: Objective = "classes") -> Self:
+        """Fit on inputs of shape (n, d) and a target of shape (n,)."""
         threads = max(settings.threads, 0)
-        data = xgboost.QuantileDMatrix(inputs, label=target, max_bin=MAX_BIN, nthread=threads)
+        max_bin = MAX_BIN if objective == "classes" else MEASURE_BINS
+        data = xgboost.QuantileDMatrix(inputs, label=target, max_bin=max_bin, nthread=threads)
         model = xgboost.train(
             {
-                "objective": "multi:softprob",
-                "num_class": int(target.max()) + 1,
-                "multi_strategy": "multi_output_tree",
+                **XGBOOST_LOSSES[objective],
+                **_xgboost_trees(objective, target),
                 "tree_method": "hist",
-                "max_bin": MAX_BIN,
+                "max_bin": max_bin,
                 "max_depth": settings.max_depth,
                 "learning_rate": settings.learning_rate,
-                "reg_lambda": XGBOOST_L2,
                 "seed": settings.seed,
                 "nthread": threads,
                 "device": XGBOOST_DEVICES[settings.device],
@@ -153,7 +173,7 @@ class XGBoostBooster:
         return cls(model, threads)
 
     @classmethod
-    def load(cls, path: Path, threads: int) -> Self:
+    def load(cls, path: Path, threads: int, objective: Objective = "classes") -> Self:
         """Read a model that `save` wrote."""
         model = xgboost.Booster(model_file=str(path))
         model.set_param({"nthread": max(threads, 0)})
@@ -162,6 +182,10 @@ class XGBoostBooster:
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
         return np.asarray(self.model.inplace_predict(inputs), dtype=np.float32)
+
+    def margin(self, inputs: Matrix) -> Matrix:
+        """Return the log odds, or the location, of each row, shape (n,)."""
+        return np.asarray(self.model.inplace_predict(inputs, predict_type="margin"), dtype=np.float32)
 
     def importance(self) -> npt.NDArray[np.float64]:
         """Return the total gain of the splits on each input, summing to 1."""
@@ -185,16 +209,32 @@ def gpu_count() -> int:
     return int(get_gpu_device_count())
 
 
-def unstamped(model: catboost.CatBoostClassifier) -> catboost.CatBoostClassifier:
+def unstamped(model: catboost.CatBoost) -> catboost.CatBoost:
     """Return the model without the time and random id that the library stamps into it: equal models, equal files."""
     for key in ("train_finish_time", "model_guid"):
         model.get_metadata()[key] = ""
     return model
 
 
-def _catboost_device(device: Device) -> dict[str, Any]:
-    # On a GPU the library draws no inputs for trees of several classes.
-    return {"task_type": "CPU", "rsm": CATBOOST_INPUTS} if device == "cpu" else {"task_type": "GPU", "devices": "0"}
+def _catboost_trees(objective: Objective) -> dict[str, Any]:
+    if objective == "classes":
+        # Trees of one split a level cannot single out a rare code.
+        return {"grow_policy": "Depthwise", "bootstrap_type": "No", "border_count": MAX_BIN}
+    drawn = {"bootstrap_type": "Bernoulli", "subsample": ROWS_DRAWN}
+    return {**drawn, "border_count": MEASURE_BINS, "l2_leaf_reg": L2}
+
+
+def _catboost_device(device: Device, objective: Objective) -> dict[str, Any]:
+    if device == "cpu":
+        return {"task_type": "CPU", "rsm": CATBOOST_INPUTS if objective == "classes" else INPUTS_DRAWN}
+    # On a GPU the library draws no inputs.
+    return {"task_type": "GPU", "devices": "0"}
+
+
+def _xgboost_trees(objective: Objective, target: Target) -> dict[str, Any]:
+    if objective == "classes":
+        return {"num_class": int(target.max()) + 1, "reg_lambda": XGBOOST_L2}
+    return {"reg_lambda": L2, "subsample": ROWS_DRAWN, "colsample_bynode": INPUTS_DRAWN}
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -100,6 +100,18 @@ def check_directions(directions: Mapping[str, str], num_features: Sequence[str])
             )
 
 
+def check_derived(derived_from: Mapping[str, Sequence[str]], features: Sequence[str]) -> None:
+    """Raise InputError if a derived column is no feature, or is said to be derived from no list of names."""
+    for name, sources in derived_from.items():
+        if name not in features:
+            raise InputError(
+                f"derived_from names {name!r}, which is no feature; features are {listed(features, 40)}."
+                f"{nearest(name, features)}"
+            )
+        if isinstance(sources, str) or not all(isinstance(source, str) for source in sources):
+            raise InputError(f"derived_from of {name!r} is {sources!r}; it must be a list of column names.")
+
+
 def _check_device(device: Any) -> None:
     if device not in DEVICES:
         raise InputError(f"device is {device!r}; allowed are {listed(DEVICES)}.")

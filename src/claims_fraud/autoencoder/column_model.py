@@ -15,10 +15,11 @@ import numpy.typing as npt
 from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.folds import smallest_fold
-from claims_fraud.autoencoder.surprise import floored
 
 # Rows predicted at a time: bounds memory at some hundred MB.
 BATCH_ROWS = 100_000
+# Share of the marginal mixed into each prediction: a model is never so sure that one row costs more than it can know.
+FLOOR = 0.02
 
 # Positions of some rows and the probabilities predicted for them; several of them have no row in common.
 Prediction = tuple[Ints, Floats]
@@ -72,6 +73,17 @@ def in_batches(model: ColumnModel, inputs: Matrix, marginal: Floats, rows: Ints)
     for start in range(0, len(rows), BATCH_ROWS):
         batch = rows[start : start + BATCH_ROWS]
         yield batch, model.predict(inputs[batch], marginal)
+
+
+def floored(probabilities: Floats, observed: Ints, marginal: Floats) -> npt.NDArray[np.float32]:
+    """Return probabilities of all classes, shape (n, k): a model's of ``observed`` ones, mixed with the marginal."""
+    least, likely = (FLOOR * marginal).astype(np.float32), np.float32(1 - FLOOR) * probabilities
+    if len(observed) == len(marginal):
+        likely += least
+        return likely
+    full = np.tile(least, (len(probabilities), 1))
+    full[:, observed] += likely
+    return full
 
 
 def _varies(inputs: Matrix) -> bool:

@@ -12,7 +12,7 @@ from claims_fraud.autoencoder.encoding import Ints, category_values
 from claims_fraud.errors import InputError
 
 
-def _group_codes(groups: pd.Series | None, rows: int) -> Ints:
+def group_codes(groups: pd.Series | None, rows: int) -> Ints:
     """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
     if groups is None:
         return np.arange(rows)
@@ -24,7 +24,7 @@ def _group_codes(groups: pd.Series | None, rows: int) -> Ints:
 
 def fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -> Ints:
     """Return each row's fold, in 0 … n_folds - 1; rows of a group share it."""
-    codes = _group_codes(groups, rows)
+    codes = group_codes(groups, rows)
     n_groups = int(codes.max()) + 1 if rows else 0
     if n_groups < n_folds:
         raise InputError(

@@ -16,7 +16,7 @@ from typing import Any
 
 from claims_fraud.errors import InputError, listed
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MODEL_FILE = "model.json"
 COLUMN_FOLDER = "columns"
 ADVICE = "Train again (`kedro run --pipelines={}`), or give the folder of a whole model."

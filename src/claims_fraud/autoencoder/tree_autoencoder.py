@@ -1,80 +1,52 @@
-"""The estimator: fits one model a column, scores rows by their surprise, explains, saves and loads.
+"""The estimator: fits the models of all columns, scores rows by their evidence, explains, saves and loads.
 
-What a column is encoded to, how surprise becomes a score, words and percentiles, stands in the modules beside this one.
+What a column is encoded to, how evidence becomes a score, words and percentiles, stands in the modules beside this one.
 """
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from claims_fraud.autoencoder.artefact import content_of, restore, write_columns
 from claims_fraud.autoencoder.associations import most_telling
-from claims_fraud.autoencoder.boosters import BOOSTERS, BoosterSettings, Device, Matrix, ModelType
+from claims_fraud.autoencoder.baseline import follows_others
+from claims_fraud.autoencoder.batch import Batch
+from claims_fraud.autoencoder.boosters import BoosterSettings, Device, ModelType
 from claims_fraud.autoencoder.calibration import Calibration
-from claims_fraud.autoencoder.checks import check_columns, check_context, check_directions, check_parameters
-from claims_fraud.autoencoder.column_model import BATCH_ROWS, ColumnModel, Prediction, cross_fitted, in_batches
-from claims_fraud.autoencoder.encoding import CategoryEncoder, Direction, Encoded, Encoder, Floats, Ints, NumberEncoder
-from claims_fraud.autoencoder.explanation import Expectation, explained, interval_levels
-from claims_fraud.autoencoder.folds import fold_numbers, smallest_fold
-from claims_fraud.autoencoder.persistence import (
-    COLUMN_FOLDER,
-    content_hash,
-    file_hash,
-    packed,
-    read_model,
-    unpack,
-    write_model,
+from claims_fraud.autoencoder.checks import (
+    check_columns,
+    check_context,
+    check_derived,
+    check_directions,
+    check_parameters,
 )
-from claims_fraud.autoencoder.support import Support
-from claims_fraud.autoencoder.surprise import ScoreScale, likelihood_ratio
+from claims_fraud.autoencoder.column_evidence import ColumnEvidence
+from claims_fraud.autoencoder.cross_fit import Plan, cross_fit
+from claims_fraud.autoencoder.encoding import Direction, Floats, Ints
+from claims_fraud.autoencoder.evidence import ScoreScale
+from claims_fraud.autoencoder.folds import fold_numbers, group_codes
+from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, Judgement, combined, judge_batch
+from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
+from claims_fraud.autoencoder.persistence import content_hash, packed, read_model, unpack, write_model
+from claims_fraud.autoencoder.reasons import Explainer
+from claims_fraud.autoencoder.threads import mapped, thread_count
 
-logger = logging.getLogger(__name__)
-
-# Parameters that say what a fit runs on, and nothing of the model.
-OF_THE_MACHINE = ("n_jobs", "device")
-# Columns that a reason names as what it was judged from.
-MOST_GIVEN = 2
+# Columns that a value is compared with one by one: those that tell most of it.
+MOST_PARTNERS = 16
 # Columns of what `explain` returns.
 EXPLAINED = [
     "row", "place", "column", "value", "expected", "surprise", "expected_low", "expected_high", "direction",
     "judged_from", "comparable", "such", "low_support", "sentence",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the model says of n rows.
-
-    Attributes
-    ----------
-    scores : array of shape (n,)
-        Sum of each row's parts.
-    parts : DataFrame of shape (n, columns)
-        What each column adds, >= 0.
-    by_rarity : bool array of shape (n,)
-        Rows judged by how rare their values are, rather than by how they contradict each other.
-    expectations : dict of str to Expectation
-        What was expected of each scored column.
-    counted : bool array of shape (n,)
-        Rows that are among the comparable ones which reasons count.
-    """
-
-    scores: Floats
-    parts: pd.DataFrame
-    by_rarity: npt.NDArray[np.bool_]
-    expectations: dict[str, Expectation]
-    counted: npt.NDArray[np.bool_]
 
 
 class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
@@ -91,13 +63,16 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         Columns that others are judged by and that never add to the score themselves.
     suspicious_direction : mapping of str to {"high", "low"}, optional
         Numeric columns that are suspicious on one side only, such as amounts that are too high.
+    derived_from : mapping of str to sequence of str, optional
+        Columns that are computed from others: where one of these is missing, that the derived one is missing too says
+        nothing.
     n_folds : int, default 3
         Folds of cross-fitting, at least 2.
-    n_estimators : int, default 20
-        Trees a column.
+    n_estimators : int, default 12
+        Trees of a column's model of classes; its second model has four times as many, of a smaller step.
     max_depth : int, default 4
         Depth of a tree, at most 16.
-    learning_rate : float, default 0.4
+    learning_rate : float, default 0.5
         In (0, 1].
     max_classes : int, default 24
         Categories of a column that are told apart; rarer ones are pooled.
@@ -151,10 +126,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         *,
         context_features: Sequence[str] = (),
         suspicious_direction: Mapping[str, Direction] | None = None,
+        derived_from: Mapping[str, Sequence[str]] | None = None,
         n_folds: int = 3,
-        n_estimators: int = 20,
+        n_estimators: int = 12,
         max_depth: int = 4,
-        learning_rate: float = 0.4,
+        learning_rate: float = 0.5,
         max_classes: int = 24,
         max_samples: int = 15_000,
         max_inputs: int = 64,
@@ -165,6 +141,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.model_type = model_type
         self.context_features = context_features
         self.suspicious_direction = suspicious_direction
+        self.derived_from = derived_from
         self.n_folds = n_folds
         self.n_estimators = n_estimators
         self.max_depth = max_depth
@@ -219,41 +196,42 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         check_context(self.context_features, features)
         directions = self.suspicious_direction or {}
         check_directions(directions, num_features)
+        check_derived(self.derived_from or {}, features)
         folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
             **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
             **{name: NumberEncoder.fit(data[name], directions.get(name)) for name in self.num_features_},
         }
-        encoded = self._encode(data)
-        inputs = _inputs(encoded)
-        counted = self._sample(folds != smallest_fold(folds))
-        self.inputs_ = most_telling(
-            {name: column.classes[counted] for name, column in encoded.items()}, self.max_inputs
+        columns = self._encode(data)
+        threads = thread_count(self.n_jobs)
+        plan = Plan(
+            encoders=list(self.encoders_.values()),
+            columns=columns,
+            scored=[self.features_.index(name) for name in self.scored_features_],
+            inputs=self._most_telling(columns, self.max_inputs),
+            partners=self._most_telling(columns, min(self.max_inputs, MOST_PARTNERS)),
+            follows=self._follows(columns),
+            derived=[name in (self.derived_from or {}) for name in features],
+            groups=group_codes(groups, len(data)),
+            max_samples=self.max_samples,
+            model_type=self.model_type,
+            # Columns are fitted side by side; a GPU is one.
+            settings=BoosterSettings(self.n_estimators, self.max_depth, self.learning_rate, self.seed, 1, self.device),
+            threads=threads if self.device == "cpu" else 1,
         )
-        self.models_: dict[str, ColumnModel] = {}
-        self.supports_: dict[str, Support] = {}
-        self.interval_levels_: dict[str, tuple[float, float]] = {}
-        ratios, expectations = {}, {}
-        for number, name in enumerate(self.scored_features_, start=1):
-            logger.info("Learning column %d of %d: %s", number, len(self.scored_features_), name)
-            others, marginal = self._inputs_of(name, inputs), self.encoders_[name].marginal
-            fit = partial(self._fit_column, others, encoded[name].classes)
-            # The model that scores new rows learned from as many as those that scored the training rows, so that new
-            # rows of their kind surprise it no less.
-            self.models_[name], predictions = cross_fitted(fit, others, marginal, folds)
-            self.interval_levels_[name] = interval_levels(data[name], self.encoders_[name], predictions)
-            ratios[name], pieces = self._judge_column(name, encoded[name].classes, predictions, with_expectations=True)
-            expectations[name] = Expectation.together(pieces, len(data))
-            self.supports_[name] = self._support(name, encoded, counted)
-        surprises = self._surprises(ratios, encoded)
-        # With millions of rows, what is not needed any more is more than what comes.
-        del encoded, inputs, others, fit, predictions, pieces, ratios
-        self.score_scale_ = ScoreScale.fit(*surprises)
-        self.training_judgement_ = self._combine(*surprises, expectations, np.isin(np.arange(len(data)), counted))
+        fitted = cross_fit(plan, folds)
+        self.models_: dict[str, ColumnEvidence] = dict(zip(self.scored_features_, fitted.models, strict=True))
+        self.cooccurrence_ = fitted.world
+        rarities = self._rarities(columns)
+        del columns, plan
+        self.score_scale_ = ScoreScale.fit(fitted.evidence.evidence, rarities)
+        self.training_judgement_ = self._combine(
+            fitted.evidence, rarities, np.isin(np.arange(len(data)), fitted.counted)
+        )
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
         with tempfile.TemporaryDirectory() as scratch:
-            self.model_version_ = content_hash(self._content(self._write_columns(Path(scratch))))
+            self.model_version_ = content_hash(content_of(self, write_columns(self, Path(scratch))))
         if log_mlflow:
             # The one tie to MLflow, made only where it is asked for.
             from claims_fraud.tracking.run_log import log_fit  # noqa: PLC0415
@@ -263,13 +241,24 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 
     def compute_fraud_scores(self, new_data: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
         """Score rows that `fit` did not see; returns what `fit` returns. Unseen categories and nulls are scored too."""
-        # What was expected takes a third of the time, and nobody asks.
-        judgement = self._judge(new_data, with_expectations=False)
+        judgement = self.judge(new_data)
         return judgement.scores, judgement.parts
 
     def judge(self, new_data: pd.DataFrame) -> Judgement:
-        """Score rows and keep what was expected of them, for `reasons`."""
-        return self._judge(new_data, with_expectations=True)
+        """Score rows that `fit` did not see, and keep what `reasons` needs."""
+        check_is_fitted(self, "models_")
+        check_columns(new_data, self.features_)
+        models, encoders = list(self.models_.values()), list(self.encoders_.values())
+        pieces = [new_data.iloc[start : start + BATCH_ROWS] for start in range(0, len(new_data), BATCH_ROWS)]
+
+        def judged(piece: pd.DataFrame) -> tuple[Evidence, Any]:
+            columns = self._encode(piece)
+            return judge_batch(models, encoders, Batch(columns, self.cooccurrence_)), self._rarities(columns)
+
+        found = mapped(judged, pieces or [new_data], thread_count(self.n_jobs))
+        evidence = Evidence(*(np.concatenate([getattr(one, of) for one, _ in found]) for of in ("evidence", "blame")))
+        rarities = np.concatenate([rarity for _, rarity in found])
+        return self._combine(evidence, rarities, np.zeros(len(new_data), dtype=bool))
 
     def explain(self, new_data: pd.DataFrame, top: int | None = 3) -> pd.DataFrame:
         """Return what makes up each row's score, a row a claim and column, the largest part first.
@@ -300,34 +289,73 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             - ``sentence``: all that in words, or, for a row that is judged by rarity, how rare the value is.
         """
         judgement = self.judge(new_data)
-        names = list(judgement.expectations)
+        names = list(self.scored_features_)
         places, largest = _largest(judgement.parts[names].to_numpy(), len(names) if top is None else top)
-        pieces = []
+        columns, explainer, pieces = self._encode(new_data), self._explainer, []
         for position, name in enumerate(names):
             rows, place = np.nonzero(places == position)
-            piece = self._explained(name, new_data, judgement, rows)
+            inside = [column.take(rows) for column in columns]
+            piece = self._explained(explainer, name, new_data, inside, judgement, rows)
             pieces.append(piece.assign(column=name, surprise=largest[rows, place], position=rows, place=place + 1))
         # Without the empty ones, whose types are not known.
         found = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1])
         found = found.sort_values(["position", "place"], ignore_index=True)
         return found.assign(row=new_data.index[found["position"]].to_numpy())[EXPLAINED]
 
-    def reasons(self, data: pd.DataFrame, judgement: Judgement, top: int = 3) -> pd.DataFrame:
+    def reasons(
+        self,
+        data: pd.DataFrame,
+        judgement: Judgement,
+        top: int = 3,
+        phrases: Mapping[str, pd.Series] | None = None,
+    ) -> pd.DataFrame:
         """Return the reasons of rows that `judge` or `fit` judged: reason_1, reason_2, …, None where there is none.
 
-        They are the sentences of `explain`, of the ``top`` parts that are no less than an equal share of the score.
+        They are the sentences of `explain`, of the parts that are no less than an equal share of the score, the largest
+        first. A part for which there are too few comparable claims gives way to the next one.
+
+        Parameters
+        ----------
+        data : DataFrame of shape (n, ...)
+            The rows.
+        judgement : Judgement
+            What was said of them.
+        top : int, default 3
+            Reasons a row.
+        phrases : mapping of str to Series of shape (n,), optional
+            By column, sentences that say more than this model can know; missing where there is none.
         """
-        names = list(judgement.expectations)
+        names = list(self.scored_features_)
         parts = judgement.parts[names].to_numpy()
-        places, largest = _largest(parts, top)
+        places, largest = _largest(parts, len(names))
         # A column that adds less than its equal share is as it should be, and no reason.
         stands_out = (largest > 0) & (largest >= parts.mean(axis=1, keepdims=True))
-        sentences = np.full((len(data), top), None, dtype=object)
-        for position, name in enumerate(names):
-            rows, place = np.nonzero((places == position) & stands_out)
-            sentences[rows, place] = self._explained(name, data, judgement, rows)["sentence"]
+        sentences = np.full(places.shape, None, dtype=object)
+        explainer = self._explainer
+        for start in range(0, len(data), BATCH_ROWS):
+            batch = slice(start, start + BATCH_ROWS)
+            columns = self._encode(data.iloc[batch])
+            for position, name in enumerate(names):
+                rows, place = np.nonzero((places[batch] == position) & stands_out[batch])
+                if not len(rows):
+                    continue
+                inside = [column.take(rows) for column in columns]
+                said = self._explained(explainer, name, data, inside, judgement, start + rows)["sentence"].to_numpy()
+                if phrases and name in phrases:
+                    better = phrases[name].iloc[start + rows].to_numpy(dtype=object)
+                    said = np.where(pd.isna(said) | pd.isna(better), said, better)
+                sentences[start + rows, place] = said
+        # Those that there are, in their order.
+        order = np.argsort(pd.isna(sentences), axis=1, kind="stable")[:, :top]
+        chosen = np.full((len(data), top), None, dtype=object)
+        chosen[:, : order.shape[1]] = np.take_along_axis(sentences, order, axis=1)
         reasons = [f"reason_{number}" for number in range(1, top + 1)]
-        return pd.DataFrame(sentences, columns=reasons, index=data.index, dtype=object)
+        return pd.DataFrame(chosen, columns=reasons, index=data.index, dtype=object)
+
+    def usual_range(self, data: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
+        """Return between which numbers four of five comparable rows lie, each of shape (n,); see `Explainer`."""
+        check_is_fitted(self, "models_")
+        return self._explainer.usual_range(self.features_.index(name), self._encode(data))
 
     def percentile(self, fraud_scores: Floats) -> Floats:
         """Return the percentile of scores among the cross-fitted training scores, in [0, 100)."""
@@ -338,33 +366,15 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Write the model to a missing, empty or earlier model folder, whole or not at all."""
         check_is_fitted(self, "models_")
         with tempfile.TemporaryDirectory() as scratch:
-            files = self._write_columns(Path(scratch))
-            write_model(Path(folder), self._content(files), files)
+            files = write_columns(self, Path(scratch))
+            write_model(Path(folder), content_of(self, files), files)
 
     @classmethod
     def load(cls, folder: Path | str, n_jobs: int = -1) -> Self:
         """Read a model that `save` wrote; raise InputError if it is missing, damaged, changed or of another format."""
         content = read_model(Path(folder))
         model = cls(**content["parameters"], n_jobs=n_jobs)
-        model.cat_features_ = tuple(content["cat_features"])
-        model.num_features_ = tuple(content["num_features"])
-        # In the order of the features, which is the order of the models' inputs; JSON has them sorted by name.
-        model.encoders_ = {
-            **{name: _from_json(CategoryEncoder, content["encoders"][name]) for name in model.cat_features_},
-            **{name: _from_json(NumberEncoder, content["encoders"][name]) for name in model.num_features_},
-        }
-        model.score_scale_ = _from_json(ScoreScale, content["score_scale"])
-        model.calibration_ = _from_json(Calibration, content["calibration"])
-        model.models_, model.supports_, model.interval_levels_, model.inputs_ = {}, {}, {}, {}
-        for name in model.scored_features_:
-            column = content["columns"][name]
-            path = Path(folder) / column["file"] if column["file"] else None
-            booster = BOOSTERS[model.model_type].load(path, n_jobs) if path else None
-            model.models_[name] = ColumnModel(booster, np.asarray(column["observed"]))
-            model.supports_[name] = _from_json(Support, column["support"])
-            model.interval_levels_[name] = tuple(column["interval_levels"])
-            model.inputs_[name] = tuple(column["inputs"])
-        model.model_version_ = content["model_version"]
+        restore(model, content, Path(folder))
         return model
 
     def __getstate__(self) -> dict[str, Any]:
@@ -395,139 +405,66 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Columns that add to the score."""
         return tuple(name for name in self.features_ if name not in self.context_features)
 
-    def _encode(self, data: pd.DataFrame) -> dict[str, Encoded]:
-        return {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
+    @property
+    def _explainer(self) -> Explainer:
+        derived = [place for place, name in enumerate(self.features_) if name in (self.derived_from or {})]
+        models, encoders = list(self.models_.values()), list(self.encoders_.values())
+        return Explainer(self.features_, encoders, models, self.cooccurrence_, derived)
 
-    def _inputs_of(self, name: str, inputs: Matrix) -> Matrix:
-        return inputs[:, [self.features_.index(other) for other in self.inputs_[name]]]
+    def _encode(self, data: pd.DataFrame) -> list[Encoded]:
+        """Return all columns, where a value that is missing because what it is derived from is counts as absent."""
+        encoded = {name: encoder.encode(data[name]) for name, encoder in self.encoders_.items()}
+        for name, sources in (self.derived_from or {}).items():
+            known = [source for source in sources if source in encoded]
+            if name in encoded and known:
+                without = np.logical_or.reduce([data[source].isna().to_numpy() for source in known])
+                absent = encoded[name].absent | (data[name].isna().to_numpy() & without)
+                encoded[name] = replace(encoded[name], absent=absent)
+        return list(encoded.values())
 
-    def _fit_column(self, inputs: Matrix, classes: Ints, rows: npt.NDArray[np.bool_]) -> ColumnModel:
-        """Fit a column's model on the chosen rows (a boolean mask), or as many of them as it may learn from."""
-        places = self._sample(rows)
-        settings = BoosterSettings(
-            self.n_estimators, self.max_depth, self.learning_rate, self.seed, self.n_jobs, self.device
-        )
-        return ColumnModel.fit(self.model_type, inputs[places], classes[places], settings)
+    def _most_telling(self, columns: Sequence[Encoded], most: int) -> list[tuple[int, ...]]:
+        """Return for each column the places of those that tell most of it."""
+        rows = self._some_rows(columns)
+        codes = {str(place): column.codes[rows] for place, column in enumerate(columns)}
+        return [tuple(map(int, others)) for others in most_telling(codes, most).values()]
 
-    def _sample(self, rows: npt.NDArray[np.bool_]) -> Ints:
-        """Return the positions of the chosen rows, or of as many as a model may learn from."""
-        places = np.flatnonzero(rows)
-        if len(places) > self.max_samples:
-            places = np.sort(np.random.default_rng(self.seed).choice(places, self.max_samples, replace=False))
-        return places
+    def _follows(self, columns: Sequence[Encoded]) -> list[bool]:
+        """Return of each column whether it is a number that follows from others."""
+        rows, encoders = self._some_rows(columns), list(self.encoders_.values())
+        sizes = [encoder.n_codes for encoder in encoders]
+        return [follows_others(place, columns, encoders, sizes, rows) for place in range(len(columns))]
 
-    def _support(self, name: str, encoded: dict[str, Encoded], rows: Ints) -> Support:
-        """Count the column's values in the rows, by the columns that its model leans on most."""
-        others = self.inputs_[name]
-        booster = self.models_[name].booster
-        weights = booster.importance() if booster else np.zeros(len(others))
-        leading = np.argsort(-weights, kind="stable")[:MOST_GIVEN]
-        given = [others[position] for position in leading if weights[position] > 0]
-        codes = [*(encoded[other].alike[rows] for other in given), encoded[name].codes[rows]]
-        sizes = [*(self.encoders_[other].n_alike for other in given), self.encoders_[name].n_codes]
-        return Support.fit(given, codes, sizes)
+    def _some_rows(self, columns: Sequence[Encoded]) -> Ints:
+        """Return the positions of all rows, or of as many as a model may learn from."""
+        rows = np.arange(len(columns[0].codes))
+        if len(rows) <= self.max_samples:
+            return rows
+        return np.sort(np.random.default_rng(self.seed).choice(rows, self.max_samples, replace=False))
 
-    def _explained(self, name: str, data: pd.DataFrame, judgement: Judgement, rows: Ints) -> pd.DataFrame:
-        return explained(
-            name,
-            data.iloc[rows],
-            self.encoders_,
-            judgement.expectations[name].of_rows(rows),
-            self.supports_[name],
+    def _rarities(self, columns: Sequence[Encoded]) -> Any:
+        return np.column_stack([columns[self.features_.index(name)].rarity for name in self.scored_features_])
+
+    def _explained(  # noqa: PLR0913, PLR0917
+        self,
+        explainer: Explainer,
+        name: str,
+        data: pd.DataFrame,
+        columns: Sequence[Encoded],
+        judgement: Judgement,
+        rows: Ints,
+    ) -> pd.DataFrame:
+        """Return what there is to say of a column in some rows (positions); ``columns`` are those of these rows."""
+        return explainer.explained(
+            self.features_.index(name),
+            data[name].iloc[rows],
+            columns,
             by_rarity=judgement.by_rarity[rows],
             counted=judgement.counted[rows],
         )
 
-    def _judge(self, new_data: pd.DataFrame, *, with_expectations: bool) -> Judgement:
-        check_is_fitted(self, "models_")
-        check_columns(new_data, self.features_)
-        encoded = self._encode(new_data)
-        inputs, every = _inputs(encoded), np.arange(len(new_data))
-        ratios, expectations = {}, {}
-        for name, model in self.models_.items():
-            predictions = in_batches(model, self._inputs_of(name, inputs), self.encoders_[name].marginal, every)
-            ratios[name], pieces = self._judge_column(name, encoded[name].classes, predictions, with_expectations)
-            if with_expectations:
-                expectations[name] = Expectation.together(pieces, len(new_data))
-        return self._combine(*self._surprises(ratios, encoded), expectations, np.zeros(len(new_data), dtype=bool))
-
-    def _judge_column(
-        self, name: str, classes: Ints, predictions: Iterable[Prediction], with_expectations: bool
-    ) -> tuple[Floats, list[tuple[Ints, Expectation]]]:
-        """Return a column's likelihood ratios, and pieces of its expectations, from predictions for disjoint rows."""
-        encoder, ratios, pieces = self.encoders_[name], np.zeros(len(classes)), []
-        for rows, probabilities in predictions:
-            ratio = likelihood_ratio(probabilities, classes[rows], encoder.marginal)
-            if isinstance(encoder, NumberEncoder):
-                ratio[encoder.innocent(probabilities, classes[rows])] = 0.0
-            ratios[rows] = ratio
-            if with_expectations:
-                pieces.append((rows, Expectation.of(encoder, probabilities, self.interval_levels_[name])))
-        return ratios, pieces
-
-    def _surprises(self, ratios: dict[str, Floats], encoded: dict[str, Encoded]) -> tuple[Floats, Floats]:
-        """Return likelihood ratios and rarities, each of shape (n, scored columns)."""
-        names = self.scored_features_
-        return (
-            np.column_stack([ratios[name] for name in names]),
-            np.column_stack([encoded[name].rarity for name in names]),
-        )
-
-    def _combine(
-        self,
-        ratios: Floats,
-        rarities: Floats,
-        expectations: dict[str, Expectation],
-        counted: npt.NDArray[np.bool_],
-    ) -> Judgement:
-        parts, by_rarity = np.zeros((len(ratios), len(self.features_))), np.zeros(len(ratios), dtype=bool)
+    def _combine(self, evidence: Evidence, rarities: Any, counted: Any) -> Judgement:
         scored = [self.features_.index(name) for name in self.scored_features_]
-        for start in range(0, len(ratios), BATCH_ROWS):
-            rows = slice(start, start + BATCH_ROWS)
-            parts[rows, scored], by_rarity[rows] = self.score_scale_.combine(ratios[rows], rarities[rows])
-        errors = pd.DataFrame(parts, columns=list(self.features_))
-        return Judgement(parts.sum(axis=1), errors, by_rarity, expectations, counted)
-
-    def _write_columns(self, folder: Path) -> dict[str, Path]:
-        """Write the columns' boosters into the folder; return their names in the artefact and where they are."""
-        files = {}
-        for number, model in enumerate(self.models_.values()):
-            if model.booster is not None:
-                path = folder / f"{number:03d}{model.booster.suffix}"
-                model.booster.save(path)
-                files[f"{COLUMN_FOLDER}/{path.name}"] = path
-        return files
-
-    def _content(self, files: dict[str, Path]) -> dict[str, Any]:
-        """Return what model.json says of the model and its column files."""
-        names = {int(Path(file).stem): file for file in files}
-        parameters = {name: _plain(value) for name, value in self.get_params().items() if name not in OF_THE_MACHINE}
-        parameters["context_features"] = list(self.context_features)
-        parameters["suspicious_direction"] = dict(self.suspicious_direction or {})
-        return {
-            "parameters": parameters,
-            "cat_features": list(self.cat_features_),
-            "num_features": list(self.num_features_),
-            "encoders": {name: asdict(encoder) for name, encoder in self.encoders_.items()},
-            "score_scale": asdict(self.score_scale_),
-            "calibration": asdict(self.calibration_),
-            "columns": {
-                name: {
-                    "file": names.get(number),
-                    "observed": model.observed.tolist(),
-                    "support": asdict(self.supports_[name]),
-                    "interval_levels": self.interval_levels_[name],
-                    "inputs": list(self.inputs_[name]),
-                }
-                for number, (name, model) in enumerate(self.models_.items())
-            },
-            "files": {name: file_hash(path) for name, path in files.items()},
-        }
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy scalar as Python's own, which JSON can write."""
-    return value.item() if isinstance(value, np.generic) else value
+        return combined(evidence, rarities, self.score_scale_, features=self.features_, scored=scored, counted=counted)
 
 
 def _largest(parts: Floats, top: int) -> tuple[Ints, Floats]:
@@ -535,12 +472,3 @@ def _largest(parts: Floats, top: int) -> tuple[Ints, Floats]:
     # Stable, so that equal parts come in the order of the columns.
     places = np.argsort(-parts, axis=1, kind="stable")[:, :top]
     return places, np.take_along_axis(parts, places, axis=1)
-
-
-def _inputs(encoded: dict[str, Encoded]) -> Matrix:
-    return np.column_stack([column.inputs for column in encoded.values()])
-
-
-def _from_json(kind: type[Any], fields: dict[str, Any]) -> Any:
-    """Build a frozen dataclass from JSON, where its tuples have become lists."""
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})

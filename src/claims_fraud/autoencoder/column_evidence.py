@@ -1,0 +1,242 @@
+"""All that judges one column: its models, how much each of them counts, and what they make of a value together.
+
+Two heads are trees, one that predicts the column's classes and one that compares the value with the rest of its row; a
+plain table of pairs speaks beside them, since trees smooth what a table says exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from claims_fraud.autoencoder.baseline import Baseline, fit_baseline
+from claims_fraud.autoencoder.batch import Batch
+from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
+from claims_fraud.autoencoder.column_model import ColumnModel
+from claims_fraud.autoencoder.contrast import ContrastModel, draw_candidates, fit_contrast
+from claims_fraud.autoencoder.cooccurrence import Cooccurrence
+from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.evidence import (
+    CLASSES,
+    CLASSES_OF_NUMBER,
+    CONTRAST,
+    LOCATION,
+    OF_AMOUNT,
+    OF_DERIVED,
+    PAIR,
+    Stack,
+)
+from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
+from claims_fraud.autoencoder.location import LocationModel, fit_location
+
+Bools = npt.NDArray[np.bool_]
+# Most that can be said of a category which no row has, in nats: a yearly update of codes is no fraud.
+MOST_OF_UNSEEN = 1.5
+
+
+@dataclass(frozen=True)
+class ColumnEvidence:
+    """The models of one column.
+
+    Attributes
+    ----------
+    column : int
+        Its place.
+    inputs, partners : tuple of int
+        Columns that the model of classes sees, and those that the value is compared with one by one.
+    classes : ColumnModel
+        Predicts the column's classes.
+    second : ContrastModel, LocationModel or None
+        Compares the value with the rest of its row; None where there is nothing to learn.
+    stack : Stack
+        How much each counts.
+    """
+
+    column: int
+    inputs: tuple[int, ...]
+    partners: tuple[int, ...]
+    classes: ColumnModel
+    second: ContrastModel | LocationModel | None
+    stack: Stack
+
+    def said(self, encoders: Sequence[Any], batch: Batch, target: Encoded | None = None) -> tuple[Floats, Bools]:
+        """Return what each model says of values, shape (n, models), and which numbers are on the innocent side, (n,).
+
+        Parameters
+        ----------
+        encoders : sequence
+            Of all columns.
+        batch : Batch
+            The rows.
+        target : Encoded, optional
+            Values to judge instead of the rows' own.
+        """
+        encoder, own = encoders[self.column], batch.columns[self.column] if target is None else target
+        marginal = encoder.marginal
+        probabilities = self.classes.predict(batch.inputs(self.inputs), marginal)
+        at_large = np.log(marginal[own.classes])
+        given = np.log(probabilities[np.arange(batch.n_rows), own.classes])
+        # A class that the model was never shown is one that it says nothing of.
+        shown = np.isin(own.classes, self.classes.observed) & (self.classes.booster is not None)
+        models: list[Any] = [np.where(shown, at_large - given, 0.0)]
+        innocent = np.zeros(batch.n_rows, dtype=bool)
+        suspicious = encoder.suspicious if isinstance(encoder, NumberEncoder) else None
+        above = None if suspicious is None else _above_median(probabilities, own.classes)
+        if isinstance(self.second, LocationModel):
+            factor, apart = self.second.log_bayes_factor(self.column, encoders, batch, target)
+            models.append(factor)
+            above = apart if suspicious else None
+        else:
+            lifts = batch.lifts(self.column, self.partners, None if target is None else own.codes)
+            odds = self.second.log_odds(self.column, batch, target) if self.second else np.zeros(batch.n_rows)
+            models += [odds, -lifts.min(axis=1)]
+        if above is not None:
+            innocent = above <= 0 if suspicious == "high" else above >= 0
+            innocent &= ~np.isnan(own.numbers)
+        return np.column_stack(models), innocent
+
+    def evidence(self, said: Floats, innocent: Bools, encoder: Any, own: Encoded) -> npt.NDArray[np.float32]:
+        """Return the log Bayes factor of each row's value, shape (n,)."""
+        evidence = self.stack.evidence(said)
+        if isinstance(encoder, CategoryEncoder) and own.seen is not None:
+            evidence = np.where(own.seen == 0, unseen_evidence(encoder), evidence)
+        # What is not odd by itself may still belong: evidence against oddness stays.
+        harmless: npt.NDArray[np.float32] = np.where(innocent | own.absent, np.minimum(evidence, 0.0), evidence)
+        return harmless.astype(np.float32)
+
+    def weighed(self, real: Floats, put_there: Floats) -> ColumnEvidence:
+        """Return the column with its models weighed by what they say of real values and of values put there."""
+        return replace(self, stack=Stack.fit(real, put_there, self.stack))
+
+
+@dataclass(frozen=True)
+class SeenRows:
+    """The rows that the models of one fold learn from.
+
+    Attributes
+    ----------
+    rows : int array of shape (m,)
+        Their positions.
+    inner : int array of shape (m,)
+        The part of each: what rows are compared with is counted in the other parts.
+    held_out : sequence of (Batch, int array)
+        Each part's rows beside the counts of the others, and their positions.
+    few_held_out : sequence of (Batch, int array)
+        Those that trees of codes learn from, at most half of them: counts gain from more rows, trees hardly.
+    world : Cooccurrence
+        Counts of all of the rows.
+    outside : Batch
+        Rows of the fold that the models do not see, beside these counts.
+    """
+
+    rows: Ints
+    inner: Ints
+    held_out: Sequence[tuple[Batch, Ints]]
+    few_held_out: Sequence[tuple[Batch, Ints]]
+    world: Cooccurrence
+    outside: Batch
+
+
+def fit_column(  # noqa: PLR0913, PLR0917
+    column: int,
+    encoders: Sequence[Any],
+    columns: Sequence[Encoded],
+    inputs: tuple[int, ...],
+    partners: tuple[int, ...],
+    seen: SeenRows,
+    model_type: ModelType,
+    settings: BoosterSettings,
+    random: np.random.Generator,
+    *,
+    follows: bool,
+    derived: bool,
+) -> ColumnEvidence:
+    """Fit all models of a column on the rows that may be seen; they are not weighed yet.
+
+    Parameters
+    ----------
+    column : int
+        Its place.
+    encoders, columns : sequence
+        Of all columns; the columns of all rows.
+    inputs, partners
+        See `ColumnEvidence`.
+    seen : SeenRows
+        The rows to learn from.
+    model_type, settings
+        Of the trees.
+    random : numpy.random.Generator
+        Draws candidates.
+    follows : bool
+        Whether the column is a number that follows from others.
+    derived : bool
+        Whether it is computed from other columns or claims.
+    """
+    encoder, own = encoders[column], columns[column]
+    prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if derived else 0.0)
+    rows = seen.rows
+    few = np.concatenate([part for _, part in seen.few_held_out])
+    matrix = np.column_stack([columns[place].inputs[few] for place in inputs])
+    classes = ColumnModel.fit(model_type, matrix, own.classes[few], settings)
+    if isinstance(encoder, NumberEncoder):
+        sizes = [one.n_codes for one in encoders]
+        if encoder.continuous or follows:
+            baseline = fit_baseline(column, columns, encoders, sizes, rows, seen.inner, follows=follows)
+            second = fit_location(
+                column, encoders, baseline, _starts(column, columns, encoders, sizes, baseline, seen),
+                seen.outside, partners, model_type, settings, random,
+            )  # fmt: skip
+            return ColumnEvidence(
+                column, inputs, partners, classes, second, Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
+            )
+    contrast = None
+    if len(np.unique(own.codes[rows])) > 1:
+        held_out = [(batch, draw_candidates(encoder, own, part, rows, random)) for batch, part in seen.few_held_out]
+        contrast = fit_contrast(column, held_out, partners, model_type, settings)
+    return ColumnEvidence(column, inputs, partners, classes, contrast, Stack((CLASSES, CONTRAST, PAIR), prior=prior))
+
+
+def unseen_evidence(encoder: CategoryEncoder) -> float:
+    """Return the evidence of a category that no training row has: the log of how seldom there is a new one.
+
+    The chance of a new category is the share of rows whose category no other has (Good 1953).
+    """
+    return float(min(np.log((encoder.n_rows + 1) / (encoder.n_once + 1)), MOST_OF_UNSEEN))
+
+
+def _is_amount(encoder: Any) -> bool:
+    """Return whether a column is a size by which somebody may gain."""
+    if not isinstance(encoder, NumberEncoder):
+        return False
+    return encoder.suspicious is not None or (encoder.continuous and encoder.is_size)
+
+
+def _starts(  # noqa: PLR0913, PLR0917
+    column: int,
+    columns: Sequence[Encoded],
+    encoders: Sequence[Any],
+    sizes: Sequence[int],
+    baseline: Baseline,
+    seen: SeenRows,
+) -> list[tuple[Batch, Baseline]]:
+    """Return each part's rows with the start that the other parts give."""
+    if baseline.kind != "group":
+        return [(batch, baseline) for batch, _ in seen.held_out]
+    numbers = columns[column].numbers
+    return [
+        (batch, baseline.refitted(columns, sizes, numbers, seen.rows[seen.inner != part]))
+        for part, (batch, _) in enumerate(seen.held_out)
+    ]
+
+
+def _above_median(probabilities: Floats, classes: Ints) -> Floats:
+    """Return by how much of the predicted distribution the middle of each number's bin is above its median, (n,)."""
+    rows, missing = np.arange(len(classes)), probabilities.shape[1] - 1
+    up_to = np.cumsum(probabilities[:, :-1], axis=1)
+    place = np.minimum(classes, missing - 1)
+    above: Floats = up_to[rows, place] - probabilities[rows, place] / 2 - up_to[:, -1] / 2
+    return above

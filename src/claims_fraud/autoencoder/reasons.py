@@ -1,0 +1,366 @@
+"""Reasons in words: what the claim has, what comparable claims have, and how many these are.
+
+A reason quotes the training rows that agree with the claim in one other column, the one that contradicts it most. It is
+given only where at least 30 rows are comparable and at most a quarter of them have the very value; what cannot be shown
+so is not a reason. Not for scores: which columns have reasons is decided by the parts that the scores are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from claims_fraud.autoencoder.baseline import RELATIONS, Baseline, predicted_numbers
+from claims_fraud.autoencoder.column_evidence import ColumnEvidence
+from claims_fraud.autoencoder.cooccurrence import Cooccurrence
+from claims_fraud.autoencoder.encoding import Floats, Ints, number_values
+from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
+from claims_fraud.autoencoder.location import LocationModel
+from claims_fraud.autoencoder.words import MISSING, number_text, range_text
+
+Bools = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+# Comparable rows from which on a count says something, and the share of them that may have such a value.
+ENOUGH, MOST_ALIKE = 30, 0.25
+# A category that a larger share of all rows has is not rare.
+RARE_SHARE = 0.02
+# How a value differs from what is usual.
+ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
+ALL_ROWS = -1
+# A weight that is written as 1.
+AS_GOOD_AS_ONE = 0.005
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What n values of one column are compared with.
+
+    Attributes
+    ----------
+    partner : int array of shape (n,)
+        Place of the column in which comparable rows agree; -1 where all rows are comparable.
+    comparable, such : int array of shape (n,)
+        Training rows that agree, and those of them that have the value, or a number about as far off.
+    low, high : array of shape (n,)
+        Between these lie four of five numbers of the comparable rows; NaN for categories.
+    holds : bool array of shape (n,)
+        Whether this is a reason.
+    """
+
+    partner: Ints
+    comparable: Ints
+    such: Ints
+    low: Floats
+    high: Floats
+    holds: Bools
+
+    def where(self, chosen: Bools, other: Comparison) -> Comparison:
+        """Return these comparisons of the chosen rows, and the other ones of the rest."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+        return Comparison(*(np.where(chosen, one, two) for one, two in pairs))
+
+
+class Explainer:
+    """Explains values of claims by the training rows that they were compared with.
+
+    Parameters
+    ----------
+    features : sequence of str
+        All columns.
+    encoders : sequence
+        Of all columns.
+    models : sequence of ColumnEvidence
+        Of the scored columns.
+    world : Cooccurrence
+        Counts of the rows that the models learned from.
+    derived : iterable of int
+        Places of the columns that are computed from others.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        encoders: Sequence[Any],
+        models: Sequence[ColumnEvidence],
+        world: Cooccurrence,
+        derived: Iterable[int] = (),
+    ) -> None:
+        self._derived = frozenset(derived)
+        self._features, self._encoders, self._world = features, encoders, world
+        self._models = {model.column: model for model in models}
+        self._usual_category = cache(self._most_frequent)
+
+    def explained(
+        self, column: int, values: pd.Series, columns: Sequence[Encoded], *, by_rarity: Bools, counted: Bools
+    ) -> pd.DataFrame:
+        """Return what there is to say of a column's values in n rows.
+
+        Parameters
+        ----------
+        column : int
+            Its place.
+        values : Series of shape (n,)
+            As they came.
+        columns : sequence of Encoded
+            All columns of these rows.
+        by_rarity : bool array of shape (n,)
+            Whether a row is judged by rarity rather than against its other columns.
+        counted : bool array of shape (n,)
+            Whether a row is among those that the models learned from; no row supports itself.
+
+        Returns
+        -------
+        DataFrame of shape (n, 10)
+            ``value, expected, expected_low, expected_high, direction, judged_from, comparable, such, low_support,
+            sentence``: see `ClaimsTreeAutoencoder.explain`. The sentence is None where there is no reason.
+        """
+        own, texts = columns[column], np.asarray(self._encoders[column].texts(values), dtype=object)
+        compared = self._compared(column, columns, counted)
+        given = self._given(columns, compared.partner)
+        usual = self._usual(column, columns, compared)
+        said = self._said_of_pairs(column, own, texts, compared, given, usual)
+        rare = by_rarity | ~compared.holds
+        said[rare] = self._rarities(column, own, values, texts, by_rarity)[rare]
+        relation = self._relation(column)
+        if relation is not None:
+            makes = predicted_numbers(relation, columns, self._encoders)
+            said = self._broken(relation, number_values(values), makes, texts)
+        said[own.absent] = None
+        told = ~pd.isna(said)
+        said[told] = self._features[column] + " " + texts[told] + "; " + said[told]
+        return pd.DataFrame(
+            {
+                "value": texts,
+                "expected": usual,
+                "expected_low": compared.low.astype(np.float32),
+                "expected_high": compared.high.astype(np.float32),
+                "direction": self._directions(column, values, texts, compared),
+                "judged_from": given,
+                "comparable": compared.comparable,
+                "such": compared.such,
+                "low_support": compared.comparable < ENOUGH,
+                "sentence": said,
+            }
+        )
+
+    def usual_range(self, column: int, columns: Sequence[Encoded]) -> tuple[Floats, Floats]:
+        """Return between which numbers four of five comparable rows lie, each (n,): those of the tightest group.
+
+        Of all rows where no group has at least 30.
+        """
+        encoder, n_rows = self._encoders[column], len(columns[column].codes)
+        low, high = (np.full(n_rows, value) for value in encoder.standardize(np.asarray(encoder.usual_range)))
+        width = np.full(n_rows, np.inf)
+        for partner in self._quotable(column):
+            table, codes = self._world.groups[column, partner], columns[partner].codes
+            apart = table.high[codes] - table.low[codes]
+            tighter = (table.rows[codes] >= ENOUGH) & (apart < width) & ~self._is_pooled(partner, codes)
+            width = np.where(tighter, apart, width)
+            low, high = np.where(tighter, table.low[codes], low), np.where(tighter, table.high[codes], high)
+        return encoder.restore(low.astype(float)), encoder.restore(high.astype(float))
+
+    def _compared(self, column: int, columns: Sequence[Encoded], counted: Bools) -> Comparison:
+        """Return the comparison that contradicts each value most."""
+        encoder, own, world = self._encoders[column], columns[column], self._world
+        n_rows, numeric = len(own.codes), isinstance(encoder, NumberEncoder)
+        nothing = np.full(n_rows, np.nan)
+        best = Comparison(
+            partner=np.full(n_rows, ALL_ROWS),
+            comparable=world.n_rows - counted,
+            such=world.counts[column][own.codes] - counted,
+            low=np.full(n_rows, encoder.usual_range[0]) if numeric else nothing,
+            high=np.full(n_rows, encoder.usual_range[1]) if numeric else nothing,
+            holds=np.zeros(n_rows, dtype=bool),
+        )
+        strength = np.zeros(n_rows)
+        missing = own.codes == encoder.n_codes - 1
+        pooled = self._is_pooled(column, own.codes) & ~missing
+        for partner in self._quotable(column):
+            codes = columns[partner].codes
+            comparable = world.counts[partner][codes] - counted
+            # That another value is missing, or rare, is nothing that claims have in common.
+            comparable = np.where(self._is_pooled(partner, codes), 0, comparable)
+            against = -world.lifts(column, own.codes, partner, codes)
+            low = high = nothing
+            if numeric:
+                table = world.groups[column, partner]
+                below, above = own.numbers < table.low[codes], own.numbers > table.high[codes]
+                far = np.abs(own.numbers - table.median[codes]) / table.spread[codes]
+                against = np.where(missing, against, np.where(below | above, far, 0.0))
+                low, high = table.low[codes], table.high[codes]
+            stronger = (comparable >= ENOUGH) & (against > strength) & ~pooled & ~own.absent
+            if not stronger.any():
+                continue
+            such = world.both(column, own.codes, partner, codes)
+            if numeric:
+                such = np.where(missing, such, self._as_far(column, own, partner, codes, above))
+            such = such - counted
+            stronger &= such <= MOST_ALIKE * comparable
+            strength = np.where(stronger, against, strength)
+            fresh = Comparison(np.full(n_rows, partner), comparable, such, low, high, stronger)
+            best = fresh.where(stronger, best)
+        if not numeric:
+            return best
+        paired = best.partner != ALL_ROWS
+        low, high = (np.where(paired, encoder.restore(end.astype(float)), end) for end in (best.low, best.high))
+        return replace(best, low=low, high=high)
+
+    def _quotable(self, column: int) -> tuple[int, ...]:
+        """Return the columns in which claims may be called comparable: of a claim's own, none that history makes."""
+        partners = self._models[column].partners
+        if column in self._derived:
+            return partners
+        return tuple(partner for partner in partners if partner not in self._derived)
+
+    def _is_pooled(self, column: int, codes: Ints) -> Bools:
+        """Return whether a code stands for no value of its own: missing, or a category that is rare."""
+        pooled = 1 if isinstance(self._encoders[column], NumberEncoder) else 2
+        is_pooled: Bools = codes >= self._encoders[column].n_codes - pooled
+        return is_pooled
+
+    def _as_far(self, column: int, own: Encoded, partner: int, codes: Ints, above: Bools) -> Ints:
+        """Return how many comparable rows are in the number's bin or farther out on its side, shape (n,)."""
+        low, high = self._cumulated(column, partner)
+        place = np.minimum(own.codes, low.shape[1] - 1)
+        as_far: Ints = np.where(above, high[codes, place], low[codes, place])
+        return as_far
+
+    def _cumulated(self, column: int, partner: int) -> tuple[Ints, Ints]:
+        """Return of each code of the partner the rows in each bin of a number and below it, and above it."""
+        known = self._cumulated_known
+        if (column, partner) not in known:
+            n_bins = self._encoders[column].n_codes - 1
+            rows = np.vstack(
+                [
+                    self._world.distribution(column, partner, code)[:n_bins]
+                    for code in range(self._encoders[partner].n_codes)
+                ]
+            )
+            up_to = np.cumsum(rows, axis=1)
+            known[column, partner] = up_to, up_to[:, -1:] - up_to + rows
+        return known[column, partner]
+
+    @cached_property
+    def _cumulated_known(self) -> dict[tuple[int, int], tuple[Ints, Ints]]:
+        return {}
+
+    @cached_property
+    def _code_texts(self) -> list[Objects]:
+        return [
+            np.asarray([f"{name} {text}" for text in encoder.code_texts()], dtype=object)
+            for name, encoder in zip(self._features, self._encoders, strict=True)
+        ]
+
+    def _given(self, columns: Sequence[Encoded], partner: Ints) -> Objects:
+        """Return what comparable rows agree in: a column and its value, or the bin of a number."""
+        given = np.full(len(partner), "", dtype=object)
+        for place in np.unique(partner[partner != ALL_ROWS]):
+            rows = partner == place
+            given[rows] = self._code_texts[place][columns[place].codes[rows]]
+        return given
+
+    def _usual(self, column: int, columns: Sequence[Encoded], compared: Comparison) -> Objects:
+        """Return what comparable rows have: the range of four of five numbers, or the most frequent category."""
+        usual = np.full(len(compared.partner), "", dtype=object)
+        if isinstance(self._encoders[column], NumberEncoder):
+            usual[:] = [range_text(*ends) for ends in zip(compared.low.tolist(), compared.high.tolist(), strict=True)]
+            return usual
+        for place in np.unique(compared.partner):
+            rows = np.flatnonzero(compared.partner == place)
+            codes = np.zeros(len(rows), dtype=np.int64) if place == ALL_ROWS else columns[place].codes[rows]
+            distinct, where = np.unique(codes, return_inverse=True)
+            texts = [self._usual_category(column, int(place), int(code)) for code in distinct]
+            usual[rows] = np.asarray(texts, dtype=object)[where]
+        return usual
+
+    def _most_frequent(self, column: int, partner: int, code: int) -> str:
+        """Return the most frequent category of the rows with a code, and its share."""
+        rows = self._world.counts[column]
+        if partner != ALL_ROWS:
+            rows = self._world.distribution(column, partner, code)
+        # Rare values are many, none of which is the most frequent.
+        total, rows = rows.sum(), np.delete(rows, len(rows) - 2)
+        first = int(rows.argmax())
+        texts = np.delete(np.asarray(self._encoders[column].code_texts(), dtype=object), len(rows) - 1)
+        return f"{texts[first]} ({rows[first] / max(int(total), 1):.0%})"
+
+    def _said_of_pairs(  # noqa: PLR0913, PLR0917
+        self, column: int, own: Encoded, texts: Objects, compared: Comparison, given: Objects, usual: Objects
+    ) -> Objects:
+        """Return what comparable rows say against each value, None where nothing does."""
+        said = np.full(len(texts), None, dtype=object)
+        rows = np.flatnonzero(compared.holds)
+        counts = zip(compared.comparable[rows].tolist(), compared.such[rows].tolist(), strict=True)
+        numeric = isinstance(self._encoders[column], NumberEncoder)
+        for row, (comparable, such) in zip(rows.tolist(), counts, strict=True):
+            if texts[row] == MISSING:
+                said[row] = f"so {_count(such, comparable)} claims with {given[row]}"
+            elif numeric:
+                said[row] = f"such claims have {usual[row]} ({given[row]}, {comparable:,} claims)"
+            else:
+                said[row] = (
+                    f"{_count(such, comparable)} claims with {given[row]} have it, most often it is {usual[row]}"
+                )
+        return said
+
+    def _rarities(self, column: int, own: Encoded, values: pd.Series, texts: Objects, by_rarity: Bools) -> Objects:
+        """Return how rare each value is, None where it is not; of rows that are judged by rarity in any case."""
+        encoder = self._encoders[column]
+        said = np.full(len(texts), None, dtype=object)
+        if isinstance(encoder, CategoryEncoder):
+            seen = np.asarray(own.seen)
+            for row in np.flatnonzero(by_rarity | (seen <= RARE_SHARE * encoder.n_rows)).tolist():
+                total, count = encoder.n_rows, int(seen[row])
+                said[row] = f"seen in {count:,} of {total:,} claims" if count else f"never seen in {total:,} claims"
+            return said
+        numbers = number_values(values)
+        low, high = encoder.usual_range
+        extreme = (numbers < low) | (numbers > high)
+        for row in np.flatnonzero(by_rarity | extreme).tolist():
+            said[row] = encoder.rank_text(float(numbers[row]))
+        return said
+
+    def _relation(self, column: int) -> Baseline | None:
+        """Return the relation to other numbers that a number follows, if any."""
+        second = self._models[column].second
+        if isinstance(second, LocationModel) and second.baseline.kind in RELATIONS:
+            return second.baseline
+        return None
+
+    def _broken(self, relation: Baseline, numbers: Floats, makes: Floats, texts: Objects) -> Objects:
+        """Return what the other numbers make of each one, None where one of them is missing."""
+        words = relation_text(relation, self._features)
+        said = np.full(len(texts), None, dtype=object)
+        for row in np.flatnonzero(~np.isnan(numbers) & ~np.isnan(makes)).tolist():
+            digits = 0 if float(numbers[row]).is_integer() else 2
+            said[row] = f"{words} is {number_text(round(float(makes[row]), digits))}"
+        return said
+
+    def _directions(self, column: int, values: pd.Series, texts: Objects, compared: Comparison) -> Objects:
+        if not isinstance(self._encoders[column], NumberEncoder):
+            return np.where(texts == MISSING, MISSING, OTHER).astype(object)
+        numbers = number_values(values)
+        cases = [np.isnan(numbers), numbers > compared.high, numbers < compared.low]
+        directions: Objects = np.select(cases, [MISSING, ABOVE, BELOW], WITHIN).astype(object)
+        return directions
+
+
+def relation_text(relation: Baseline, features: Sequence[str]) -> str:
+    """Return a ratio or a sum in words: "0.9 × billed", "injury + property + vehicle"."""
+    terms = []
+    for weight, place in zip(relation.weights, relation.columns, strict=False):
+        name = features[place]
+        terms.append(name if abs(weight - 1) < AS_GOOD_AS_ONE else f"{weight:.3g} × {name}")
+    if relation.kind == "sum" and relation.weights[-1]:
+        terms.append(number_text(float(f"{relation.weights[-1]:.4g}")))
+    return " + ".join(terms).replace("+ -", "− ")
+
+
+def _count(such: int, comparable: int) -> str:
+    return f"{such:,} of {comparable:,}" if such else f"none of {comparable:,}"

@@ -1,0 +1,23 @@
+"""Numbers and ranges as people write them."""
+
+from __future__ import annotations
+
+# From here on a number is written without decimals.
+WITHOUT_DECIMALS = 100
+MISSING = "missing"
+
+
+def number_text(number: float) -> str:
+    """Return a number as people write it: thousands separated, no more than four significant digits below 100."""
+    return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number.is_integer() else f"{number:.4g}"
+
+
+def range_text(low: float, high: float) -> str:
+    """Return a range with an en dash, or the one number that it is."""
+    ends = number_text(low), number_text(high)
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def count_text(count: int, what: str = "claim") -> str:
+    """Return a count with its noun, "1 claim" or "1,200 claims"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
