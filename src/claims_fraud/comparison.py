@@ -16,7 +16,7 @@ import pyarrow as pa
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.encoding import Floats
 from claims_fraud.autoencoder.evaluation import ranks, top_size
-from claims_fraud.autoencoder.tree_autoencoder import Judgement
+from claims_fraud.autoencoder.judgement import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.tables import claims_schema, described
 from claims_fraud.disparities import attribute_verdicts, overall_verdict

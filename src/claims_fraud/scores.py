@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.encoding import Floats, number_values
+from claims_fraud.autoencoder.judgement import Judgement
 from claims_fraud.autoencoder.outcomes import OutcomeModel
-from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF
 from claims_fraud.claims.tables import TYPES, claims_schema, described, links_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
@@ -26,7 +27,11 @@ REASONS = ("reason_1", "reason_2", "reason_3")
 SCORES = (
     ("fraud_score", pa.float64(), "Sum of the surprises; higher is more suspicious"),
     ("fraud_percentile", pa.float64(), "Share of the training claims that score lower, in per cent"),
-    ("excess_amount", pa.float64(), "What the claim amount is above the interval in which it was expected"),
+    (
+        "excess_amount",
+        pa.float64(),
+        "By how much the claim amount exceeds what four of five comparable claims have at most",
+    ),
 )
 WORDS = tuple((name, pa.string(), "What the claim has and what was expected") for name in REASONS)
 RANK = ("rank", pa.int64(), "Place, 1 the most suspicious")
@@ -205,16 +210,34 @@ def _judged(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, judgement: Judge
     scores = {
         "fraud_score": judgement.scores,
         "fraud_percentile": model.percentile(judgement.scores),
-        "excess_amount": _excess(claims, judgement, columns),
+        "excess_amount": _excess(claims, model, columns),
     }
-    reasons = model.reasons(claims, judgement, top=len(REASONS))
+    phrases = duplicate_phrases(claims, columns)
+    reasons = model.reasons(claims, judgement, top=len(REASONS), phrases=phrases)
     return pd.concat([claims[[columns.claim_id]].assign(**scores), reasons, surprises], axis=1)
 
 
-def _excess(claims: pd.DataFrame, judgement: Judgement, columns: Columns) -> Floats:
-    """Return by how much the claim amount exceeds its interval; NaN where there is no amount, or it is not scored."""
-    expected = judgement.expectations.get(str(columns.claim_amount))
-    if expected is None:
+def duplicate_phrases(claims: pd.DataFrame, columns: Columns) -> dict[str, pd.Series]:
+    """Return by column what to say of claims that repeat another one, which they name; missing for all others."""
+    if POSSIBLE_DUPLICATE_OF not in columns.links or POSSIBLE_DUPLICATE_OF not in claims:
+        return {}
+    other = claims[POSSIBLE_DUPLICATE_OF]
+    named = other.notna()
+    said = {
+        "possible_duplicates": "the same procedure was billed for this patient at nearly the same amount before",
+        "same_procedure_same_day": "the same procedure was billed for this patient on the same day",
+    }
+    return {
+        name: (text + " (claim " + other.astype(object).fillna("") + ")").where(named & (claims[name] > 0))
+        for name, text in said.items()
+        if name in claims
+    }
+
+
+def _excess(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, columns: Columns) -> Floats:
+    """Return by how much the claim amount exceeds its usual range; NaN where there is none, or it is not scored."""
+    if columns.claim_amount not in model.scored_features_:
         return np.full(len(claims), np.nan)
-    excess: Floats = np.maximum(number_values(claims[columns.claim_amount]) - expected.high, 0)
+    _, high = model.usual_range(claims, columns.claim_amount)
+    excess: Floats = np.maximum(number_values(claims[columns.claim_amount]) - high, 0)
     return excess

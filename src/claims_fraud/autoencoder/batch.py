@@ -12,6 +12,11 @@ from claims_fraud.autoencoder.encoding import Ints
 from claims_fraud.autoencoder.kinds import Encoded
 
 
+def stacked(columns: Sequence[Singles], n_rows: int) -> Matrix:
+    """Return columns side by side, shape (n, columns), of which there may be none."""
+    return np.column_stack(columns) if len(columns) else np.zeros((n_rows, 0), dtype=np.float32)
+
+
 class Batch:
     """Encoded rows beside the counts that they are compared with.
 
@@ -35,7 +40,7 @@ class Batch:
 
     def inputs(self, columns: Sequence[int]) -> Matrix:
         """Return what trees see of some columns, shape (n, columns)."""
-        return np.column_stack([self.columns[column].inputs for column in columns])
+        return stacked([self.columns[column].inputs for column in columns], self.n_rows)
 
     def lifts(self, column: int, others: Sequence[int], codes: Ints | None = None) -> Singles:
         """Return the lifts of a column with each of the others, shape (n, others).

@@ -8,6 +8,7 @@ or a number.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self
@@ -181,7 +182,14 @@ class XGBoostBooster:
 
     def predict(self, inputs: Matrix) -> Matrix:
         """Return class probabilities of shape (n, k)."""
-        return np.asarray(self.model.inplace_predict(inputs), dtype=np.float32)
+        probabilities = np.asarray(self.model.inplace_predict(inputs), dtype=np.float32)
+        # Of no rows the library returns no columns either.
+        return probabilities if len(inputs) else probabilities.reshape(0, self._n_classes)
+
+    @property
+    def _n_classes(self) -> int:
+        config = json.loads(self.model.save_config())
+        return int(config["learner"]["learner_model_param"]["num_class"])
 
     def margin(self, inputs: Matrix) -> Matrix:
         """Return the log odds, or the location, of each row, shape (n,)."""

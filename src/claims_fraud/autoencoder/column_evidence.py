@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from claims_fraud.autoencoder.baseline import Baseline, fit_baseline
-from claims_fraud.autoencoder.batch import Batch
+from claims_fraud.autoencoder.batch import Batch, stacked
 from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
 from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.autoencoder.contrast import ContrastModel, draw_candidates, fit_contrast
@@ -25,6 +25,7 @@ from claims_fraud.autoencoder.evidence import (
     CLASSES_OF_NUMBER,
     CONTRAST,
     LOCATION,
+    NOTHING,
     OF_AMOUNT,
     OF_DERIVED,
     PAIR,
@@ -93,7 +94,7 @@ class ColumnEvidence:
         else:
             lifts = batch.lifts(self.column, self.partners, None if target is None else own.codes)
             odds = self.second.log_odds(self.column, batch, target) if self.second else np.zeros(batch.n_rows)
-            models += [odds, -lifts.min(axis=1)]
+            models += [odds, -lifts.min(axis=1, initial=0.0)]
         if above is not None:
             innocent = above <= 0 if suspicious == "high" else above >= 0
             innocent &= ~np.isnan(own.numbers)
@@ -104,9 +105,13 @@ class ColumnEvidence:
         evidence = self.stack.evidence(said)
         if isinstance(encoder, CategoryEncoder) and own.seen is not None:
             evidence = np.where(own.seen == 0, unseen_evidence(encoder), evidence)
-        # What is not odd by itself may still belong: evidence against oddness stays.
-        harmless: npt.NDArray[np.float32] = np.where(innocent | own.absent, np.minimum(evidence, 0.0), evidence)
-        return harmless.astype(np.float32)
+        spoken: npt.NDArray[np.float32] = np.where(innocent | own.absent | self.is_mute, NOTHING, evidence)
+        return spoken.astype(np.float32)
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether there was nothing to learn: neither the column nor any other varies."""
+        return self.classes.booster is None and self.second is None
 
     def weighed(self, real: Floats, put_there: Floats) -> ColumnEvidence:
         """Return the column with its models weighed by what they say of real values and of values put there."""
@@ -126,7 +131,7 @@ class SeenRows:
     held_out : sequence of (Batch, int array)
         Each part's rows beside the counts of the others, and their positions.
     few_held_out : sequence of (Batch, int array)
-        Those that trees of codes learn from, at most half of them: counts gain from more rows, trees hardly.
+        Those of them that trees of codes learn from.
     world : Cooccurrence
         Counts of all of the rows.
     outside : Batch
@@ -180,11 +185,11 @@ def fit_column(  # noqa: PLR0913, PLR0917
     prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if derived else 0.0)
     rows = seen.rows
     few = np.concatenate([part for _, part in seen.few_held_out])
-    matrix = np.column_stack([columns[place].inputs[few] for place in inputs])
+    matrix = stacked([columns[place].inputs[few] for place in inputs], len(few))
     classes = ColumnModel.fit(model_type, matrix, own.classes[few], settings)
     if isinstance(encoder, NumberEncoder):
         sizes = [one.n_codes for one in encoders]
-        if encoder.continuous or follows:
+        if follows or (encoder.continuous and partners):
             baseline = fit_baseline(column, columns, encoders, sizes, rows, seen.inner, follows=follows)
             second = fit_location(
                 column, encoders, baseline, _starts(column, columns, encoders, sizes, baseline, seen),
@@ -194,7 +199,7 @@ def fit_column(  # noqa: PLR0913, PLR0917
                 column, inputs, partners, classes, second, Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
             )
     contrast = None
-    if len(np.unique(own.codes[rows])) > 1:
+    if partners and len(np.unique(own.codes[rows])) > 1:
         held_out = [(batch, draw_candidates(encoder, own, part, rows, random)) for batch, part in seen.few_held_out]
         contrast = fit_contrast(column, held_out, partners, model_type, settings)
     return ColumnEvidence(column, inputs, partners, classes, contrast, Stack((CLASSES, CONTRAST, PAIR), prior=prior))

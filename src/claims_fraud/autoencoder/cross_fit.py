@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # Parts of the rows that a model may see: what a value is compared with is counted in the other parts.
 INNER_FOLDS = 3
+# So many times as many rows as trees learn from are counted: counts gain from more rows, trees hardly.
+COUNTED = 2
 # Rows of a fold in which values are put to weigh the models, and rows that tell the tail of a number.
 MOST_CANDIDATES = 3_000
 
@@ -53,7 +55,7 @@ class Plan:
     groups : int array of shape (n,)
         Rows of one group are in one part.
     max_samples : int
-        Rows that a model learns from at most.
+        Rows that trees learn from at most.
     model_type, settings
         Of the trees.
     threads : int
@@ -156,7 +158,7 @@ def cross_fit(plan: Plan, folds: Ints) -> CrossFit:
 
 
 def _seen_rows(plan: Plan, rows: Ints, outside: Ints) -> SeenRows:
-    rows = plan.sample(rows, plan.max_samples)
+    rows = plan.sample(rows, COUNTED * plan.max_samples)
     inner = _inner_folds(plan.groups[rows], plan.settings.seed)
     sizes = [encoder.n_codes for encoder in plan.encoders]
 
@@ -167,7 +169,7 @@ def _seen_rows(plan: Plan, rows: Ints, outside: Ints) -> SeenRows:
     others = [rows[inner != part] for part in range(len(parts))]
     world, *worlds = mapped(counted, [rows, *others], plan.threads)
     held_out = [(Batch.of_rows(plan.columns, part, one), part) for part, one in zip(parts, worlds, strict=True)]
-    most = plan.max_samples // 2 // len(parts)
+    most = -(-plan.max_samples // len(parts))
     some = [plan.sample(part, most) for part in parts]
     few_held_out = (
         [(Batch.of_rows(plan.columns, part, one), part) for part, one in zip(some, worlds, strict=True)]

@@ -39,11 +39,15 @@ OF_AMOUNT, OF_DERIVED = 1.0, -1.0
 # Power with which a row's evidence is summed: 1 is the Bayes factor of "one value was put there", a large one the
 # largest alone.
 EMPHASIS = 1.5
+# What there is to say against a value of which nothing can be said: it adds nothing to a row.
+NOTHING = float("-inf")
 # Rarity counts this much where contradictions are as few as the middle of the rows leads to expect, and at least.
 MOST_RARITY, LEAST_RARITY = 2.0, 0.25
 # Between these shares of the rows the tail of contradiction is read off, and where it is compared.
 MIDDLE, UPPER, FAR = 0.5, 0.75, 0.99
 SMALLEST = float(np.finfo(float).tiny)
+# Evidence of a row of which nothing can be said, as a number.
+LEAST = -30.0
 NEXT_TO_NOTHING = 1e-6
 
 
@@ -156,9 +160,9 @@ class ScoreScale:
 
 def contradiction(evidence: Floats) -> Floats:
     """Return a row's evidence, shape (n,), from its columns' of shape (n, columns)."""
-    largest = evidence.max(axis=1, keepdims=True)
+    largest = np.maximum(evidence.max(axis=1, keepdims=True), LEAST)
     total = np.exp(EMPHASIS * (evidence - largest)).sum(axis=1, dtype=float)
-    summed: Floats = largest[:, 0] + np.log(total) / EMPHASIS
+    summed: Floats = largest[:, 0] + np.log(np.maximum(total, SMALLEST)) / EMPHASIS
     return summed
 
 

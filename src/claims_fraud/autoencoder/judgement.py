@@ -12,7 +12,7 @@ import pandas as pd
 
 from claims_fraud.autoencoder.batch import Batch
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
-from claims_fraud.autoencoder.encoding import Floats
+from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.evidence import ScoreScale
 
 Singles = npt.NDArray[np.float32]
@@ -57,6 +57,11 @@ class Judgement:
     parts: pd.DataFrame
     by_rarity: Bools
     counted: Bools
+
+    def take(self, rows: Ints) -> Judgement:
+        """Return what is said of the chosen rows (positions)."""
+        parts = self.parts.iloc[rows].reset_index(drop=True)
+        return Judgement(self.scores[rows], parts, self.by_rarity[rows], self.counted[rows])
 
 
 def judge_batch(models: Sequence[ColumnEvidence], encoders: Sequence[Any], batch: Batch) -> Evidence:

@@ -30,10 +30,10 @@ from claims_fraud.autoencoder.checks import (
     check_parameters,
 )
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
-from claims_fraud.autoencoder.cross_fit import Plan, cross_fit
+from claims_fraud.autoencoder.cross_fit import COUNTED, Plan, cross_fit
 from claims_fraud.autoencoder.encoding import Direction, Floats, Ints
 from claims_fraud.autoencoder.evidence import ScoreScale
-from claims_fraud.autoencoder.folds import fold_numbers, group_codes
+from claims_fraud.autoencoder.folds import fold_numbers, group_codes, row_order
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, Judgement, combined, judge_batch
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
 from claims_fraud.autoencoder.persistence import content_hash, packed, read_model, unpack, write_model
@@ -76,9 +76,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         In (0, 1].
     max_classes : int, default 24
         Categories of a column that are told apart; rarer ones are pooled.
-    max_samples : int, default 15000
-        Rows that one model learns from, drawn at random from those it may see. All rows are scored, and all shape
-        the encoders and the scales; a few tens of thousands teach a small model what there is to learn.
+    max_samples : int, default 7500
+        Rows that one column's trees learn from, drawn at random from those they may see; twice as many are counted. All
+        rows are scored, and all shape the encoders and the scales; some thousands teach a small model what there is to
+        learn.
     max_inputs : int, default 64
         Columns that one column's model looks at: those that tell most of it, where there are more. It bounds the cost
         of a wide table.
@@ -132,7 +133,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         max_depth: int = 4,
         learning_rate: float = 0.5,
         max_classes: int = 24,
-        max_samples: int = 15_000,
+        max_samples: int = 7_500,
         max_inputs: int = 64,
         seed: int = 0,
         n_jobs: int = -1,
@@ -197,13 +198,16 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         directions = self.suspicious_direction or {}
         check_directions(directions, num_features)
         check_derived(self.derived_from or {}, features)
-        folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
             **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
             **{name: NumberEncoder.fit(data[name], directions.get(name)) for name in self.num_features_},
         }
-        columns = self._encode(data)
+        # Rows in an order of their own, so that the order in which they come has no say.
+        order = row_order(data, self.cat_features_, self.num_features_, groups)
+        columns = [column.take(order) for column in self._encode(data)]
+        groups = None if groups is None else pd.Series(groups).iloc[order]
+        folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
         threads = thread_count(self.n_jobs)
         plan = Plan(
             encoders=list(self.encoders_.values()),
@@ -226,9 +230,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         rarities = self._rarities(columns)
         del columns, plan
         self.score_scale_ = ScoreScale.fit(fitted.evidence.evidence, rarities)
-        self.training_judgement_ = self._combine(
-            fitted.evidence, rarities, np.isin(np.arange(len(data)), fitted.counted)
-        )
+        judgement = self._combine(fitted.evidence, rarities, np.isin(np.arange(len(data)), fitted.counted))
+        self.training_judgement_ = judgement.take(np.argsort(order))
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)
         with tempfile.TemporaryDirectory() as scratch:
             self.model_version_ = content_hash(content_of(self, write_columns(self, Path(scratch))))
@@ -297,8 +300,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             inside = [column.take(rows) for column in columns]
             piece = self._explained(explainer, name, new_data, inside, judgement, rows)
             pieces.append(piece.assign(column=name, surprise=largest[rows, place], position=rows, place=place + 1))
-        # Without the empty ones, whose types are not known.
-        found = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1])
+        found = pd.DataFrame({name: np.concatenate([piece[name].to_numpy() for piece in pieces]) for name in pieces[0]})
         found = found.sort_values(["position", "place"], ignore_index=True)
         return found.assign(row=new_data.index[found["position"]].to_numpy())[EXPLAINED]
 
@@ -426,7 +428,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Return for each column the places of those that tell most of it."""
         rows = self._some_rows(columns)
         codes = {str(place): column.codes[rows] for place, column in enumerate(columns)}
-        return [tuple(map(int, others)) for others in most_telling(codes, most).values()]
+        # A column that does not vary tells nothing.
+        varies = {place for place, values in codes.items() if len(values) and (values != values[0]).any()}
+        return [
+            tuple(int(other) for other in others if other in varies) for others in most_telling(codes, most).values()
+        ]
 
     def _follows(self, columns: Sequence[Encoded]) -> list[bool]:
         """Return of each column whether it is a number that follows from others."""
@@ -437,9 +443,9 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def _some_rows(self, columns: Sequence[Encoded]) -> Ints:
         """Return the positions of all rows, or of as many as a model may learn from."""
         rows = np.arange(len(columns[0].codes))
-        if len(rows) <= self.max_samples:
+        if len(rows) <= COUNTED * self.max_samples:
             return rows
-        return np.sort(np.random.default_rng(self.seed).choice(rows, self.max_samples, replace=False))
+        return np.sort(np.random.default_rng(self.seed).choice(rows, COUNTED * self.max_samples, replace=False))
 
     def _rarities(self, columns: Sequence[Encoded]) -> Any:
         return np.column_stack([columns[self.features_.index(name)].rarity for name in self.scored_features_])

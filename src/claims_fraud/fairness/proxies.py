@@ -16,8 +16,9 @@ from sklearn.metrics import roc_auc_score
 
 from claims_fraud.autoencoder.boosters import BoosterSettings, Matrix
 from claims_fraud.autoencoder.column_model import ColumnModel, cross_fitted
-from claims_fraud.autoencoder.encoding import CategoryEncoder, Encoder, Floats, Ints, NumberEncoder
+from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.folds import fold_numbers
+from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoder, NumberEncoder
 from claims_fraud.fairness.groups import labels
 
 N_FOLDS = 3

@@ -22,7 +22,7 @@ REQUIREMENTS = ("mlflow", "numpy")
 
 
 def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[str]:
-    """Log the model of each scored column to the active run as ``model_<column>``.
+    """Log the model of classes of each scored column to the active run as ``model_<column>``.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[
     logged = []
     for column, fitted in model.models_.items():
         # That of the library is what each of the two boosters holds.
-        booster: Any = fitted.booster
+        booster: Any = fitted.classes.booster
         if booster is None:
             continue
         name = re.sub(r"[^\w-]", "_", column)
-        shape = (-1, len(model.inputs_[column]))
+        shape = (-1, len(fitted.inputs))
         signature = ModelSignature(
             Schema([TensorSpec(np.dtype(np.float32), shape)]),
-            Schema([TensorSpec(np.dtype(np.float32), (-1, len(fitted.observed)))]),
+            Schema([TensorSpec(np.dtype(np.float32), (-1, len(fitted.classes.observed)))]),
         )
         # MLflow prints each registration to stderr.
         with contextlib.redirect_stderr(io.StringIO()):

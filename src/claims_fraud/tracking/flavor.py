@@ -25,7 +25,7 @@ from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSp
 
 import claims_fraud
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.autoencoder.encoding import CategoryEncoder
+from claims_fraud.autoencoder.kinds import CategoryEncoder
 from claims_fraud.errors import InputError
 
 FLAVOR_NAME = "claims_fraud"
