@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import MappingProxyType
 
 import pandas as pd
@@ -28,6 +29,14 @@ def alias(project, name: str) -> str:
 
 def report(project) -> dict:
     return json.loads((project.data / "08_reporting/promotion_report.json").read_text())
+
+
+def let_drift(project, **changes) -> None:
+    """Make providers of the validation claims a century older in service."""
+    path = "04_feature/features_validation.parquet"
+    claims = project.table(path)
+    aged = claims.assign(provider_experience_years=claims["provider_experience_years"] + 100, **changes)
+    aged.to_parquet(project.data / path, index=False)
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +83,13 @@ class TestPromote:
 
 class TestRun:
     def test_the_first_is_refused_for_what_is_never_allowed(self, copied):
+        let_drift(copied)
         params = f"{ANY},monitoring.minimum_rows=100,promotion.allow_drifted=never"
         status, told = copied.run(f"{SELECT},promotion", params=params)
         assert status == 3
-        assert "the claims have drifted from those that it learned from (num_previous_claims)" in told
+        assert re.search(
+            r"the claims have drifted from those that it learned from \([^)]*provider_experience_years\)", told
+        )
         with pytest.raises(MlflowException, match="champion"):
             alias(copied, "champion")
 
@@ -116,16 +128,29 @@ class TestRun:
         assert len(report(promoted)["problems"]) == 1
 
     def test_bias_and_drift_are_measured_by_both_models(self, promoted):
+        let_drift(promoted)
         params = f"{LENIENT},fairness.threshold_percentile=60,monitoring.minimum_rows=100,promotion.allow_drifted=never"
         status, told = promoted.run(PROMOTE, params=params)
         assert status == 3
-        assert "the claims have drifted from those that it learned from (num_previous_claims), and promotion" in told
+        assert re.search(
+            r"drifted from those that it learned from \([^)]*provider_experience_years\), and promotion", told
+        )
         assert alias(promoted, "champion") == "1"
         for name in ("challenger", "champion"):
             found = report(promoted)[name]
             assert found["fairness"]["threshold_percentile"] == 60
             assert set(found["fairness"]["attributes"]) == {"patient_gender", "patient_age", "geographic_region"}
-            assert found["drift"]["drifted"] == ["num_previous_claims"]
+            assert "provider_experience_years" in found["drift"]["drifted"]
+
+    @pytest.mark.parametrize("complete", [True, False])
+    def test_claims_with_an_incomplete_history_do_not_drift_from_those_learned_from(self, copied, complete):
+        stages = "--pipelines=data_ingestion,training"
+        assert copied.run(stages, params="history.window_days=180") == (0, "")
+        let_drift(copied, history_complete=complete)
+        params = f"{ANY},monitoring.minimum_rows=100"
+        assert copied.run(f"{SELECT},promotion", params=params) == (0, "")
+        drifted = report(copied)["challenger"]["drift"]["drifted"]
+        assert ("provider_experience_years" in drifted) == complete
 
     def test_without_its_profile_nothing_is_said_of_drift(self, promoted, caplog):
         version = report(promoted)["challenger"]["model_version"]  # of the first, the champion

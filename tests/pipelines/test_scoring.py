@@ -550,7 +550,9 @@ class TestScoreNew:
         features = copied.table("04_feature/features.parquet")
         found = copied.table("04_feature/new_features.parquet").set_index("claim_id")
         first = new.iloc[0]
-        before = features[features["patient_id"] == first["patient_id"]]
+        theirs = features[features["patient_id"] == first["patient_id"]]
+        before = theirs[(first["claim_date"] - theirs["claim_date"]).dt.days <= 365]
+        assert 0 < len(before) < len(theirs)
         assert found.loc[first["claim_id"], "num_previous_claims"] == len(before)
         assert found.loc[first["claim_id"], "average_claim_amount"] == pytest.approx(before["claim_amount"].mean())
         assert (
