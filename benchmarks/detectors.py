@@ -33,7 +33,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from claims_fraud import autoencoder
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.autoencoder.tree_autoencoder import OF_THE_MACHINE
+from claims_fraud.autoencoder.artefact import OF_THE_MACHINE
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,6 @@ OURS, PEER, BASELINE = "ours", "peer", "baseline"
 # Codes of a column that get an input, or a class, of their own; the others share one.
 MOST_CATEGORIES = 50
 # Modules of ours that a score depends on; the others explain it, keep it or learn from outcomes.
-SCORING = ("associations", "boosters", "column_model", "encoding", "folds", "surprise", "tree_autoencoder")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Detector:
 @cache
 def source_hash() -> str:
     """Return a hash of the source that makes scores: other source, other results."""
-    files = [Path(autoencoder.__file__).with_name(f"{name}.py") for name in SCORING]
+    files = sorted(Path(autoencoder.__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 

@@ -7,67 +7,54 @@ of their own, so what is replaced for one is as it was for the next.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 from cases import Problem
 from detectors import ALL, OURS, Detector, Floats, Found, ours
 
-from claims_fraud.autoencoder import surprise
-from claims_fraud.autoencoder.boosters import Matrix
-from claims_fraud.autoencoder.column_model import ColumnModel, Prediction
-from claims_fraud.autoencoder.encoding import Ints
-from claims_fraud.autoencoder.surprise import ScoreScale
+from claims_fraud.autoencoder.evidence import Stack
 
 AS_IT_IS = "as it is"
-ESTIMATOR = "claims_fraud.autoencoder.tree_autoencoder"
-SURPRISE = "claims_fraud.autoencoder.surprise"
-# Far more spreads than any row has: one of the two measures always is the larger one.
-FAR = 10_000.0
+COLUMN = "claims_fraud.autoencoder.column_evidence"
+EVIDENCE = "claims_fraud.autoencoder.evidence"
+# Far more than any contradiction.
+FAR = 1_000.0
 
 
-class Unweighted(ScoreScale):
-    """The scale of scores with each column's ratios as they are."""
+class Unweighed(Stack):
+    """Models that count as they start."""
 
     @classmethod
-    def fit(cls, ratios: Floats, rarities: Floats) -> Self:
-        """Learn it from the training rows."""
-        learned, weights = super().fit(ratios, rarities), np.ones(ratios.shape[1])
-        totals = surprise._log(surprise._evidence(ratios, weights).sum(axis=1))
-        center = float(np.median(totals))
-        spread = float(np.median(np.abs(totals - center))) / surprise._tail_weight(totals)
-        return replace(learned, ratio_weights=(1.0,) * ratios.shape[1], contradiction=(center, spread))
+    def fit(cls, real: Floats, put_there: Floats, start: Stack) -> Stack:
+        """Return the start."""
+        return start
 
 
-def in_sample(
-    fit: Callable[[Any], ColumnModel], inputs: Matrix, marginal: Floats, folds: Ints
-) -> tuple[ColumnModel, list[Prediction]]:
-    """Predict rows by a model that has seen them."""
-    every = np.ones(len(folds), dtype=bool)
-    model = fit(every)
-    return model, [(np.arange(len(folds)), model.predict(inputs, marginal))]
-
-
-def any_tail(contradiction: Floats) -> float:
-    """Let contradiction count as much whatever its tail."""
-    return 1.0
+def alone(**weights: float) -> dict[str, Any]:
+    """Return what lets one sort of model count alone, in columns whose second model is the contrast."""
+    every = {"CLASSES": 0.0, "CONTRAST": 0.0, "PAIR": 0.0, **weights}
+    return {f"{COLUMN}.Stack": Unweighed, **{f"{COLUMN}.{name}": weight for name, weight in every.items()}}
 
 
 # By name, what is in whose place; and parameters of the estimator.
 REPLACED: dict[str, dict[str, Any]] = {
     AS_IT_IS: {},
-    "contradiction only": {f"{SURPRISE}.ORDINARY_CONTRADICTION": -FAR},
-    "rarity only": {f"{SURPRISE}.ORDINARY_CONTRADICTION": FAR},
-    "in-sample": {f"{ESTIMATOR}.cross_fitted": in_sample},
-    "plain sum of ratios": {f"{SURPRISE}.EMPHASIS": 1.0},
-    "tail not looked at": {f"{SURPRISE}._tail_weight": any_tail},
-    "largest ratio only": {f"{SURPRISE}.EMPHASIS": 30.0},
-    "unweighted ratios": {f"{ESTIMATOR}.ScoreScale": Unweighted},
+    "contradiction only": {f"{EVIDENCE}.MOST_RARITY": 0.0, f"{EVIDENCE}.LEAST_RARITY": 0.0},
+    "rarity only": {f"{EVIDENCE}.MOST_RARITY": FAR, f"{EVIDENCE}.LEAST_RARITY": FAR},
+    "rarity counts the same everywhere": {f"{EVIDENCE}.MOST_RARITY": 0.5, f"{EVIDENCE}.LEAST_RARITY": 0.5},
+    "plain sum of evidence": {f"{EVIDENCE}.EMPHASIS": 1.0},
+    "largest evidence only": {f"{EVIDENCE}.EMPHASIS": 30.0},
+    "models not weighed": {f"{COLUMN}.Stack": Unweighed},
+    "classes alone": alone(CLASSES=1.0),
+    "contrast alone": alone(CONTRAST=1.0),
+    "pairs alone": alone(PAIR=1.0),
+    "amounts count like all": {f"{COLUMN}.OF_AMOUNT": 0.0},
+    "blamed by evidence alone": {f"{EVIDENCE}.BLAMED": 0.0},
 }
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "80 trees": {"n_estimators": 80},
+    "48 trees": {"n_estimators": 48},
     "5 folds": {"n_folds": 5},
     # Where rows have a provider: see PROVIDERS, and the sample.
     "folds by claim": {"by_provider": False},

@@ -41,6 +41,8 @@ OF_AMOUNT, OF_DERIVED = 1.0, -1.0
 EMPHASIS = 1.5
 # What there is to say against a value of which nothing can be said: it adds nothing to a row.
 NOTHING = float("-inf")
+# How much a value's contradictions with others add to its share of a row's score.
+BLAMED = 1.0
 # Rarity counts this much where contradictions are as few as the middle of the rows leads to expect, and at least.
 MOST_RARITY, LEAST_RARITY = 2.0, 0.25
 # Between these shares of the rows the tail of contradiction is read off, and where it is compared.
@@ -151,7 +153,7 @@ class ScoreScale:
         # A smooth maximum of the two and of 0: it grows with both, and a part is a share of what is never negative.
         score = np.logaddexp(0, np.logaddexp(contradicts, rarity))
         # Where nothing contradicts, what contradicts least little has most of the score.
-        weights = np.maximum(evidence, 0) * (1 + blame) + NEXT_TO_NOTHING * np.exp(evidence)
+        weights = np.maximum(evidence, 0) * (1 + BLAMED * blame) + NEXT_TO_NOTHING * np.exp(evidence)
         weights = np.where(by_rarity[:, None], rarities, weights).astype(float)
         # Where nothing of a row is rare in the least, nothing adds to its score.
         shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), SMALLEST)
