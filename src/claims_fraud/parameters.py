@@ -38,11 +38,16 @@ class TrainingParameters(BaseModel):
         "provider", description="Claims that share this id are scored by models that saw none of them."
     )
     n_folds: int = Field(3, ge=2, le=20, description="Folds of cross-fitting.")
-    n_estimators: int = Field(20, ge=1, le=10_000, description="Trees a column.")
+    n_estimators: int = Field(
+        12,
+        ge=1,
+        le=10_000,
+        description="Trees of a column's model of classes; its second model has four times as many.",
+    )
     max_depth: int = Field(4, ge=1, le=12, description="Depth of a tree.")
-    learning_rate: float = Field(0.4, gt=0, le=1, description="Step of each tree.")
+    learning_rate: float = Field(0.5, gt=0, le=1, description="Step of each tree.")
     max_classes: int = Field(24, ge=2, le=1000, description="Categories of a column told apart; rarer ones are pooled.")
-    max_samples: int = Field(15_000, ge=1, description="Rows that one column's model learns from; all are scored.")
+    max_samples: int = Field(7_500, ge=1, description="Rows that one column's trees learn from; all are scored.")
     max_inputs: int = Field(
         64, ge=1, description="Columns that one column's model looks at: those that tell most of it, if there are more."
     )

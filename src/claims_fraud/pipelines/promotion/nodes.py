@@ -9,8 +9,8 @@ from typing import Any
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
+from claims_fraud.autoencoder.judgement import Judgement
 from claims_fraud.autoencoder.swaps import swap_measures
-from claims_fraud.autoencoder.tree_autoencoder import Judgement
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import HISTORY_COMPLETE
 from claims_fraud.comparison import (

@@ -17,7 +17,7 @@ from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import HISTORY_COMPLETE
 from claims_fraud.claims.hashing import fingerprint
-from claims_fraud.claims.history import derivable, is_enough_to_learn_from
+from claims_fraud.claims.history import derivable, history_sources, is_enough_to_learn_from
 from claims_fraud.drift import ReferenceProfile, combined, count_rows, learn_bins
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
@@ -54,7 +54,10 @@ def fit_autoencoder(
     """Return the fitted model and the cross-fitted scores of the claims it learned from."""
     _check_learnable(claims, columns, training)
     model = ClaimsTreeAutoencoder(
-        **training.estimator, context_features=columns.context_features, suspicious_direction=columns.directions
+        **training.estimator,
+        context_features=columns.context_features,
+        suspicious_direction=columns.directions,
+        derived_from=history_sources(columns),
     )
     groups = claims[columns.id_of(training.folds_by)]
     model.fit(claims, columns.model_categorical, columns.model_numeric, groups=groups)
