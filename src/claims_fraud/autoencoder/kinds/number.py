@@ -37,6 +37,8 @@ CONTINUOUS_SHARE = 0.2
 STEPS = (1e4, 1e3, 1e2, 10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01)
 MULTIPLES = 0.98
 IQR_OF_NORMAL = 1.349
+# Deviations beyond which a number is no farther: their squares still fit in the float32 that they are kept as.
+FARTHEST = 1e12
 MORE_THAN_HALF = 0.5
 
 
@@ -170,8 +172,8 @@ class NumberEncoder:
             codes=classes,
             rarity=rarity.astype(np.float32),
             absent=(missing & (self.missing > MORE_THAN_HALF * self.n_rows)) | ((numbers == 0) & self.usually_zero),
-            standardized=self.standardize(numbers).astype(np.float32),
-            resolution=self.resolution(numbers).astype(np.float32),
+            standardized=np.clip(self.standardize(numbers), -FARTHEST, FARTHEST).astype(np.float32),
+            resolution=np.minimum(self.resolution(numbers), FARTHEST).astype(np.float32),
         )
 
     def standardize(self, numbers: Floats) -> Floats:
@@ -274,7 +276,7 @@ def _unit(known: Floats) -> float:
     if high - middle <= SKEWED * (middle - low):
         return 0.0
     sizes = np.abs(known[known != 0])
-    return float(np.quantile(sizes, 0.05)) / 2 if len(sizes) else 0.0
+    return max(float(np.quantile(sizes, 0.05)) / 2, SMALLEST_SCALE) if len(sizes) else 0.0
 
 
 def _spread_evenly(numbers: Floats, unit: float) -> Floats:
