@@ -42,6 +42,8 @@ MEASURE_BINS = 64
 Objective = Literal["classes", "contrast", "location"]
 # Trees of a model that predicts one number a row: shallow, on a draw of rows and inputs, so that none is sure alone.
 ROWS_DRAWN, INPUTS_DRAWN, L2 = 0.8, 0.7, 5.0
+# Curvature that a leaf of such a tree needs in XGBoost: some thirty rows of which half are of either sort.
+LEAST_CURVATURE = 8
 CATBOOST_LOSSES: dict[Objective, str] = {"classes": "MultiClass", "contrast": "Logloss", "location": "Huber:delta=1.0"}
 XGBOOST_LOSSES: dict[Objective, dict[str, Any]] = {
     "classes": {"objective": "multi:softprob", "multi_strategy": "multi_output_tree"},
@@ -242,7 +244,7 @@ def _catboost_device(device: Device, objective: Objective) -> dict[str, Any]:
 def _xgboost_trees(objective: Objective, target: Target) -> dict[str, Any]:
     if objective == "classes":
         return {"num_class": int(target.max()) + 1, "reg_lambda": XGBOOST_L2}
-    return {"reg_lambda": L2, "subsample": ROWS_DRAWN, "colsample_bynode": INPUTS_DRAWN}
+    return {"min_child_weight": LEAST_CURVATURE, "reg_lambda": L2, "subsample": ROWS_DRAWN, "colsample_bynode": INPUTS_DRAWN}
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
