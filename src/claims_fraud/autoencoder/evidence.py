@@ -34,8 +34,8 @@ CLASSES, CONTRAST, PAIR = 0.4, 0.4, 0.2
 LOCATION, CLASSES_OF_NUMBER = 0.5, 0.3
 # What is known of columns before any row is seen, in nats. Money is what is gained by: a size that seldom recurs, or of
 # which it is said on which side it is suspicious, counts more. A column that is derived from other claims says what
-# else happened, not what was billed: it counts less.
-OF_AMOUNT, OF_DERIVED = 1.0, -1.0
+# else happened, not what was billed: it counts less. Neither more than doubles evidence: none stays none.
+OF_AMOUNT, OF_DERIVED = 1.5, -1.0
 # Power with which a row's evidence is summed: 1 is the Bayes factor of "one value was put there", a large one the
 # largest alone.
 EMPHASIS = 1.5
@@ -64,7 +64,7 @@ class Stack:
     offset : float
         In [-1, 1].
     prior : float
-        Nats that the column's evidence starts from.
+        Nats by which the column's evidence counts more, or less, as far as there is so much of it.
     """
 
     weights: tuple[float, ...]
@@ -103,7 +103,8 @@ class Stack:
 
     def evidence(self, said: Floats) -> npt.NDArray[np.float32]:
         """Return the log Bayes factor of each row, shape (n,), from what the models say of it, (n, models)."""
-        total = np.clip(said, LEAST_SAID, MOST_SAID) @ np.asarray(self.weights) + self.offset + self.prior
+        total = np.clip(said, LEAST_SAID, MOST_SAID) @ np.asarray(self.weights) + self.offset
+        total += np.sign(self.prior) * np.minimum(abs(self.prior), np.maximum(total, 0.0))
         evidence: npt.NDArray[np.float32] = np.minimum(total, MOST_EVIDENCE).astype(np.float32)
         return evidence
 
