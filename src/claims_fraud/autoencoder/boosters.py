@@ -244,7 +244,12 @@ def _catboost_device(device: Device, objective: Objective) -> dict[str, Any]:
 def _xgboost_trees(objective: Objective, target: Target) -> dict[str, Any]:
     if objective == "classes":
         return {"num_class": int(target.max()) + 1, "reg_lambda": XGBOOST_L2}
-    return {"min_child_weight": LEAST_CURVATURE, "reg_lambda": L2, "subsample": ROWS_DRAWN, "colsample_bynode": INPUTS_DRAWN}
+    return {
+        "min_child_weight": LEAST_CURVATURE,
+        "reg_lambda": L2,
+        "subsample": ROWS_DRAWN,
+        "colsample_bynode": INPUTS_DRAWN,
+    }
 
 
 def _shares(importance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
