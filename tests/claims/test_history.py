@@ -95,6 +95,10 @@ class TestDerivedSources:
             "provider_claims_that_day": ("provider_id",),
         }
 
+    def test_are_of_columns_that_the_model_sees(self) -> None:
+        columns = DATED.model_copy(update={"protected": {"patient_age": "none"}})
+        assert set(derived_sources(columns)) == {"claim_duration_days"}
+
     def test_are_known_of_every_derived_column(self) -> None:
         assert set(DERIVED_FROM) == set(DERIVED)
         assert derived_sources(DATED) == {

@@ -52,14 +52,16 @@ def derivable(columns: Columns) -> tuple[str, ...]:
 
 
 def derived_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
-    """Return by derived column the columns of the same claim without which it is empty: `DERIVED_FROM` by their names.
+    """Return the columns of the same claim without which a derived column is empty: `DERIVED_FROM` by their names.
 
-    A derived column that is empty where one of these is says nothing that the other does not say.
+    A derived column that is empty where one of these is says nothing that the other does not say. Columns that the model
+    does not see are left out.
     """
     roles = {role: getattr(columns, role) for role in Columns.model_fields}
     return {
         name: tuple(source for role in DERIVED_FROM[name] if (source := roles.get(role, role)) is not None)
         for name in derivable(columns)
+        if name in columns.model_numeric
     }
 
 
