@@ -54,8 +54,8 @@ def derivable(columns: Columns) -> tuple[str, ...]:
 def derived_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
     """Return the columns of the same claim without which a derived column is empty: `DERIVED_FROM` by their names.
 
-    A derived column that is empty where one of these is says nothing that the other does not say. Columns that the model
-    does not see are left out.
+    A derived column that is empty where one of these is says nothing that the other does not say. Left out are columns
+    that the model does not see.
     """
     roles = {role: getattr(columns, role) for role in Columns.model_fields}
     return {
