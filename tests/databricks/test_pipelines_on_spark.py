@@ -185,7 +185,10 @@ class TestTablesOnDelta:
         assert schema["possible_duplicates"].metadata["comment"].startswith("Claims of the patient with this procedure")
         assert schema["possible_duplicate_of"].metadata["comment"].startswith("Earlier claim that this one may repeat")
         features = spark.table(f"{CATALOG}.`{on_spark.path.name}`.features").schema
-        new_patients = "Patients whom the provider bills for the first time that day, up to this claim."
+        new_patients = (
+            "Patients whom the provider bills that day, up to this claim, and did not in the history.window_days before."
+        )
+        assert features["history_complete"].metadata["comment"].startswith("Whether the data reaches back")
         assert features["provider_new_patients_that_day"].metadata["comment"] == new_patients
         assert schema["rank"].metadata["comment"] == "Place, 1 the most suspicious"
         assert schema["surprise_claim_amount"].metadata["comment"] == "What claim_amount adds to the score"
