@@ -45,6 +45,8 @@ NOTHING = float("-inf")
 BLAMED = 1.0
 # Rarity counts this much where contradictions are as few as the middle of the rows leads to expect, and at least.
 MOST_RARITY, LEAST_RARITY = 2.0, 0.25
+# What rarity can amount to at most, in nats: a contradiction beyond doubt comes before any rare value.
+RAREST = 8.0
 # Between these shares of the rows the tail of contradiction is read off, and where it is compared.
 MIDDLE, UPPER, FAR = 0.5, 0.75, 0.99
 SMALLEST = float(np.finfo(float).tiny)
@@ -149,7 +151,7 @@ class ScoreScale:
         """
         contradicts = contradiction(evidence)
         center, spread = self.rarity
-        rarity = self.rarity_weight * (rarities.sum(axis=1, dtype=float) - center) / spread
+        rarity = RAREST * np.tanh(self.rarity_weight * (rarities.sum(axis=1, dtype=float) - center) / spread / RAREST)
         by_rarity = rarity > contradicts
         # A smooth maximum of the two and of 0: it grows with both, and a part is a share of what is never negative.
         score = np.logaddexp(0, np.logaddexp(contradicts, rarity))
