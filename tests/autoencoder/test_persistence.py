@@ -156,10 +156,10 @@ def test_a_model_json_that_was_changed(folder):
         read_model(folder)
 
 
-@pytest.mark.parametrize("version", [2, 4, None])
+@pytest.mark.parametrize("version", [3, 5, None])
 def test_another_format(folder, version):
     change(folder, format_version=version)
     with pytest.raises(
-        InputError, match=f"format version {version}; this version of claims_fraud reads 3. Install the version"
+        InputError, match=f"format version {version}; this version of claims_fraud reads 4. Install the version"
     ):
         read_model(folder)

@@ -40,8 +40,8 @@ def test_are_logged_in_the_flavour_of_the_library(model, store):
     (code,) = (logged for logged in found if logged.name == "model_code")
     info = mlflow.models.get_model_info(code.model_uri)
     assert model.model_type in info.flavors
-    rows = np.zeros((3, len(model.inputs_["code"])), dtype=np.float32)
-    expected = model.models_["code"].booster.predict(rows)
+    rows = np.zeros((3, len(model.models_["code"].inputs)), dtype=np.float32)
+    expected = model.models_["code"].classes.booster.predict(rows)
     native = getattr(mlflow, model.model_type).load_model(code.model_uri)
     predict = native.predict_proba if model.model_type == "catboost" else native.inplace_predict
     np.testing.assert_allclose(predict(rows), expected, rtol=1e-6)
