@@ -28,8 +28,9 @@ Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
 # Comparable rows from which on a count says something, and the share of them that may have such a value.
 ENOUGH, MOST_ALIKE = 30, 0.25
-# A category that a larger share of all rows has is not rare.
-RARE_SHARE = 0.02
+# A category that a larger share of all rows has is not rare; nor, in a row that is judged by rarity, one that a share of
+# e to the minus this has beside the most frequent one, or a number of which half that share lies as far out.
+RARE_SHARE, LEAST_RARITY = 0.02, 2.3
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
 ALL_ROWS = -1
@@ -310,19 +311,20 @@ class Explainer:
         return said
 
     def _rarities(self, column: int, own: Encoded, values: pd.Series, texts: Objects, by_rarity: Bools) -> Objects:
-        """Return how rare each value is, None where it is not; of rows that are judged by rarity in any case."""
+        """Return how rare each value is, None where it is not; less is enough in rows that are judged by rarity."""
         encoder = self._encoders[column]
         said = np.full(len(texts), None, dtype=object)
+        rare = by_rarity & (own.rarity >= LEAST_RARITY)
         if isinstance(encoder, CategoryEncoder):
             seen = np.asarray(own.seen)
-            for row in np.flatnonzero(by_rarity | (seen <= RARE_SHARE * encoder.n_rows)).tolist():
+            for row in np.flatnonzero(rare | (seen <= RARE_SHARE * encoder.n_rows)).tolist():
                 total, count = encoder.n_rows, int(seen[row])
                 said[row] = f"seen in {count:,} of {total:,} claims" if count else f"never seen in {total:,} claims"
             return said
         numbers = number_values(values)
         low, high = encoder.usual_range
         extreme = (numbers < low) | (numbers > high)
-        for row in np.flatnonzero(by_rarity | extreme).tolist():
+        for row in np.flatnonzero(rare | extreme).tolist():
             said[row] = encoder.rank_text(float(numbers[row]))
         return said
 
