@@ -14,6 +14,7 @@ from claims_fraud.errors import InputError
 from claims_fraud.parameters import ScoringParameters
 from claims_fraud.scores import (
     check_model_fits,
+    duplicate_phrases,
     fraud_scores_schema,
     score_claims,
     scored_schema,
@@ -122,6 +123,49 @@ class TestScoreClaims:
         before = known.copy()
         score_claims(known, model, COLUMNS, SCORED_AT)
         pd.testing.assert_frame_equal(known, before)
+
+
+class TestExcess:
+    def test_it_is_what_the_amount_exceeds_four_of_five_comparable_claims_by(self, claims, model):
+        dear = claims.tail(20).assign(amount=20_000.0)
+        table = score_claims(dear, model, COLUMNS, SCORED_AT)
+        _, high = model.usual_range(dear, "amount")
+        np.testing.assert_allclose(table["excess_amount"], 20_000 - high)
+        assert high.max() < 12_000
+
+    def test_an_ordinary_and_a_missing_amount_exceed_nothing(self, claims, model):
+        visits = claims[claims["code"] == "visit"].tail(2).assign(amount=[50.0, np.nan])
+        excess = score_claims(visits, model, COLUMNS, SCORED_AT)["excess_amount"]
+        assert excess.iloc[0] == 0
+        assert np.isnan(excess.iloc[1])
+
+
+class TestDuplicatePhrases:
+    claims = pd.DataFrame(
+        {
+            "possible_duplicate_of": ["C00016433", "C00016433", None, "C00016433"],
+            "same_procedure_same_day": [1.0, 0.0, 1.0, np.nan],
+            "possible_duplicates": [1.0, 1.0, 0.0, 0.0],
+        }
+    )
+
+    def test_the_other_claim_is_named(self):
+        said = duplicate_phrases(self.claims, Columns())
+        assert said["same_procedure_same_day"].tolist()[0] == (
+            "the same procedure was billed for this patient on the same day (claim C00016433)"
+        )
+        assert said["possible_duplicates"].tolist()[1] == (
+            "the same procedure was billed for this patient at nearly the same amount before (claim C00016433)"
+        )
+
+    def test_claims_that_repeat_none_have_no_phrase(self):
+        said = duplicate_phrases(self.claims, Columns())
+        assert said["same_procedure_same_day"].isna().tolist() == [False, True, True, True]
+        assert said["possible_duplicates"].isna().tolist() == [False, False, True, True]
+
+    def test_without_links_there_are_none(self):
+        assert duplicate_phrases(self.claims.drop(columns="possible_duplicate_of"), Columns()) == {}
+        assert duplicate_phrases(self.claims[["possible_duplicate_of"]], Columns()) == {}
 
 
 class TestWithFlags:

@@ -118,7 +118,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     0
     >>> new = pd.DataFrame({"code": ["visit"], "amount": [9500.0]})
     >>> model.explain(new).set_index("column")["sentence"]["amount"]  # doctest: +ELLIPSIS
-    'amount 9,500; ... expected given code visit; about as high in ... such claims'
+    'amount 9,500; such claims have ... (code visit, ... claims)'
     """
 
     def __init__(  # noqa: PLR0913
