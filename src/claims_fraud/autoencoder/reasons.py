@@ -28,8 +28,9 @@ Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
 # Comparable rows from which on a count says something, and the share of them that may have such a value.
 ENOUGH, MOST_ALIKE = 30, 0.25
-# A category that a larger share of all rows has is not rare; nor, in a row that is judged by rarity, one that a share of
-# e to the minus this has beside the most frequent one, or a number of which half that share lies as far out.
+# A category that a larger share of all rows has is not rare. In a row that is judged by rarity less is enough: a
+# category that is ten times less frequent than the most frequent one, or a number of which one row in twenty lies as
+# far out.
 RARE_SHARE, LEAST_RARITY = 0.02, 2.3
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
