@@ -37,7 +37,7 @@ class TestValues:
         (copied / "local" / "parameters_mine.yml").write_text("training: {n_folds: 5}", encoding="utf-8")
         lines = told(folder=copied)
         assert "  training.n_folds: 5  # local/parameters_mine.yml" in lines
-        assert "  training.n_estimators: 20  # base/parameters_training.yml" in lines
+        assert "  training.n_estimators: 12  # base/parameters_training.yml" in lines
 
     def test_of_the_command_line(self):
         lines = told(training={"n_folds": 4}, tracking_uri="sqlite:///x.db")
