@@ -173,9 +173,11 @@ class TestRarities:
         assert sentence("specialty", [("visit", "GP", 60.0)], ["code"]) is None
 
     def test_of_claims_judged_by_rarity(self):
-        assert sentence("specialty", [("visit", "surgeon", 60.0)], ["code"], by_rarity=True) == (
-            "specialty surgeon; seen in 10 of 105 claims"
+        assert sentence("code", [("lab", "GP", 60.0)], ["specialty"], by_rarity=True) == (
+            "code lab; seen in 5 of 105 claims"
         )
+        # One claim in ten is not rare.
+        assert sentence("specialty", [("visit", "surgeon", 60.0)], ["code"], by_rarity=True) is None
         assert sentence("amount", [("visit", "GP", 40.0)], ["code"], by_rarity=True) == (
             "amount 40; 50–1,300 in all of 100 claims"
         )
