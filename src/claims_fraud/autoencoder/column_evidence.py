@@ -36,7 +36,7 @@ from claims_fraud.autoencoder.location import LocationModel, fit_location
 
 Bools = npt.NDArray[np.bool_]
 # Most that can be said of a category which no row has, in nats: a yearly update of codes is no fraud.
-MOST_OF_UNSEEN = 1.5
+MOST_OF_UNSEEN = 2.5
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ class ScoreScale:
         rarity = rarities.sum(axis=1, dtype=float)
         spread = float(np.sqrt(np.sum((upper - lower) ** 2))) or float(rarity.std()) or 1.0
         excess = tail_excess(contradiction(evidence))
-        weight = max(MOST_RARITY / (1 + excess**2), LEAST_RARITY)
+        weight = max(MOST_RARITY / (1 + excess**2) ** 2, LEAST_RARITY)
         return cls((float(np.median(rarity)), spread), weight)
 
     def combine(self, evidence: Floats, rarities: Floats, blame: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
