@@ -106,16 +106,8 @@ def _column_content(column: ColumnEvidence, files: list[str]) -> dict[str, Any]:
     second = column.second
     location = None
     if isinstance(second, LocationModel):
-        baseline = second.baseline
-        table = baseline.table and {
-            field: [float(value) for value in getattr(baseline.table, field)]
-            for field in GroupTable.__dataclass_fields__
-        }
         location = {
-            "baseline": {
-                "kind": baseline.kind, "columns": baseline.columns, "weights": baseline.weights,
-                "keys": baseline.keys, "spread": baseline.spread, "table": table,
-            },
+            "baseline": _baseline_content(second.baseline),
             "width": second.width, "degrees": second.degrees, "points": second.points,
             "log_density": second.log_density,
         }  # fmt: skip
@@ -130,6 +122,23 @@ def _column_content(column: ColumnEvidence, files: list[str]) -> dict[str, Any]:
     }
 
 
+def _baseline_content(baseline: Baseline) -> dict[str, Any]:
+    table = baseline.table and {
+        field: [float(value) for value in getattr(baseline.table, field)] for field in GroupTable.__dataclass_fields__
+    }
+    fallback = baseline.fallback and _baseline_content(baseline.fallback)
+    plain = {name: getattr(baseline, name) for name in ("kind", "columns", "weights", "keys", "spread")}
+    return {**plain, "table": table, "fallback": fallback}
+
+
+def _baseline(content: Mapping[str, Any]) -> Baseline:
+    table, fallback = content["table"], content["fallback"]
+    arrays = table and {name: np.asarray(values, dtype=np.float32) for name, values in table.items()}
+    tables = {"table": GroupTable(**arrays) if arrays else None, "fallback": _baseline(fallback) if fallback else None}
+    baseline: Baseline = _from_json(Baseline, {**content, **tables})
+    return baseline
+
+
 def _column(content: Mapping[str, Any], folder: Path, model_type: ModelType) -> ColumnEvidence:
     boosters: dict[str, Booster] = {}
     for file in content["files"]:
@@ -142,10 +151,7 @@ def _column(content: Mapping[str, Any], folder: Path, model_type: ModelType) -> 
         second = ContrastModel(boosters["contrast"], partners)
     if content["location"] is not None:
         fields = dict(content["location"])
-        start = dict(fields.pop("baseline"))
-        table = start.pop("table")
-        arrays = table and GroupTable(**{name: np.asarray(values, np.float32) for name, values in table.items()})
-        baseline = _from_json(Baseline, {**start, "table": arrays or None})
+        baseline = _baseline(fields.pop("baseline"))
         trees = {"baseline": baseline, "booster": boosters.get("location"), "partners": partners}
         second = _from_json(LocationModel, {**fields, **trees})
     return ColumnEvidence(

@@ -7,7 +7,7 @@ of others is known far better by these than by any code.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -28,6 +28,8 @@ FOLLOWS, FOLLOWS_WITHIN, NEARLY_ALL = 0.5, 0.2, 0.8
 # Rounding of numbers that follow from others, relative to the number: no relation is more exact.
 RELATIVE_ROUNDING = 0.002
 FEWEST_ROWS = 50
+# A group of fewer rows says nothing of its own.
+FEWEST_IN_GROUP = 5
 # A number is a part of a sum only if this share of the rows has it.
 MOSTLY = 0.9
 # Least trimmed squares: so many refits on this share of the rows, those that fit best (Rousseeuw 1984).
@@ -59,6 +61,9 @@ class Baseline:
         Of a group: by code, by place in ``keys``, or with the one place of all rows; the last is of what is unknown.
     spread : float
         Of a relation: robust deviation of what it leaves.
+    fallback : Baseline, optional
+        Of a group: the tightest group by another column, for rows whose own group has next to no rows, as that of a new
+        code.
     """
 
     kind: str
@@ -67,6 +72,7 @@ class Baseline:
     keys: tuple[int, ...] = ()
     table: GroupTable | None = None
     spread: float = 0.0
+    fallback: Baseline | None = None
 
     def predict(
         self, columns: Sequence[Encoded], encoders: Sequence[Any], encoder: NumberEncoder
@@ -75,7 +81,13 @@ class Baseline:
         if self.kind == "group":
             assert self.table is not None  # noqa: S101 - of every group
             places = self._places([columns[place] for place in self.columns], len(columns[0].codes))
-            return self.table.median[places], self.table.spread[places], self.table.rows[places]
+            own = self.table.median[places], self.table.spread[places], self.table.rows[places]
+            if self.fallback is None:
+                return own
+            other = self.fallback.predict(columns, encoders, encoder)
+            known = own[2] >= FEWEST_IN_GROUP
+            median, spread, rows = (np.where(known, one, two) for one, two in zip(own, other, strict=True))
+            return median, spread, rows
         numbers = predicted_numbers(self, columns, encoders)
         location = encoder.standardize(numbers)
         slope = 1 / np.hypot(numbers, encoder.unit) if encoder.unit else np.ones_like(numbers)
@@ -86,7 +98,8 @@ class Baseline:
 
     def refitted(self, columns: Sequence[Encoded], sizes: Sequence[int], numbers: Singles, rows: Ints) -> Baseline:
         """Return the same group's medians and spreads from other rows (positions)."""
-        return group_baseline(self.columns, columns, sizes, numbers, rows)
+        fallback = self.fallback and self.fallback.refitted(columns, sizes, numbers, rows)
+        return replace(group_baseline(self.columns, columns, sizes, numbers, rows), fallback=fallback)
 
     def medians(self, given: Sequence[Encoded], n_rows: int) -> Singles:
         """Return the median of each row's group, shape (n,); ``given`` are the columns of the group."""
@@ -133,9 +146,10 @@ def fit_baseline(  # noqa: PLR0913, PLR0917
     relation = _relation(column, columns, encoders, rows) if follows else None
     if relation is not None:
         return relation
-    best = _best_group(column, columns, sizes, rows, inner)
+    best, other = _best_groups(column, columns, sizes, rows, inner)
     numbers = columns[column].numbers
-    return group_baseline(best, columns, sizes, numbers, rows)
+    fallback = None if other is None else group_baseline((other,), columns, sizes, numbers, rows)
+    return replace(group_baseline(best, columns, sizes, numbers, rows), fallback=fallback)
 
 
 def follows_others(
@@ -149,7 +163,7 @@ def follows_others(
     if relation is None:
         return False
     inner = np.arange(len(rows)) % 2
-    start = group_baseline(_best_group(column, columns, sizes, rows, inner), columns, sizes, numbers, rows)
+    start = group_baseline(_best_groups(column, columns, sizes, rows, inner)[0], columns, sizes, numbers, rows)
     codes = [columns[place].take(rows) for place in start.columns]
     known = ~np.isnan(numbers[rows])
     if known.sum() < FEWEST_ROWS:
@@ -163,10 +177,10 @@ def follows_others(
     return bool(left[0] < min(FOLLOWS * left[1], FOLLOWS_WITHIN))
 
 
-def _best_group(
+def _best_groups(
     column: int, columns: Sequence[Encoded], sizes: Sequence[int], rows: Ints, inner: Ints
-) -> tuple[int, ...]:
-    """Return the places of the columns, none to two, by whose codes the medians leave the least."""
+) -> tuple[tuple[int, ...], int | None]:
+    """Return the places of the columns, none to two, by whose codes the medians leave least, and of the next best."""
     numbers = columns[column].numbers
     given = [place for place, size in enumerate(sizes) if place != column and columns[place].standardized is None]
 
@@ -188,7 +202,8 @@ def _best_group(
             left = left_by(pair)
             if left < WORTH_A_PAIR * least:
                 least, best = left, pair
-    return best
+    others = [place for _, place in alone if place not in best]
+    return best, others[0] if best and others else None
 
 
 def predicted_numbers(baseline: Baseline, columns: Sequence[Encoded], encoders: Sequence[Any]) -> Floats:

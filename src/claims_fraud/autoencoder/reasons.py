@@ -32,6 +32,8 @@ ENOUGH, MOST_ALIKE = 30, 0.25
 # category that is ten times less frequent than the most frequent one, or a number of which one row in twenty lies as
 # far out.
 RARE_SHARE, LEAST_RARITY = 0.02, 2.3
+# A number is extreme if one row in fifty lies as far out, on either side, or if it is as far from the others.
+EXTREME = 3.2
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
 ALL_ROWS = -1
@@ -132,7 +134,8 @@ class Explainer:
         relation = self._relation(column)
         if relation is not None:
             makes = predicted_numbers(relation, columns, self._encoders)
-            said = self._broken(relation, number_values(values), makes, texts)
+            broken = self._broken(relation, number_values(values), makes, texts)
+            said = np.where(pd.isna(broken), said, broken)
         said[own.absent] = None
         told = ~pd.isna(said)
         said[told] = self._features[column] + " " + texts[told] + "; " + said[told]
@@ -192,7 +195,9 @@ class Explainer:
             low = high = nothing
             if numeric:
                 table = world.groups[column, partner]
-                below, above = own.numbers < table.low[codes], own.numbers > table.high[codes]
+                # Beyond what the range is rounded to, else the sentence would refute itself.
+                half = own.rounding / 2
+                below, above = own.numbers < table.low[codes] - half, own.numbers > table.high[codes] + half
                 far = np.abs(own.numbers - table.median[codes]) / table.spread[codes]
                 against = np.where(missing, against, np.where(below | above, far, 0.0))
                 low, high = table.low[codes], table.high[codes]
@@ -320,12 +325,11 @@ class Explainer:
             seen = np.asarray(own.seen)
             for row in np.flatnonzero(rare | (seen <= RARE_SHARE * encoder.n_rows)).tolist():
                 total, count = encoder.n_rows, int(seen[row])
-                said[row] = f"seen in {count:,} of {total:,} claims" if count else f"never seen in {total:,} claims"
+                what = "missing" if texts[row] == MISSING else "seen"
+                said[row] = f"{what} in {count:,} of {total:,} claims" if count else f"never {what} in {total:,} claims"
             return said
         numbers = number_values(values)
-        low, high = encoder.usual_range
-        extreme = (numbers < low) | (numbers > high)
-        for row in np.flatnonzero(rare | extreme).tolist():
+        for row in np.flatnonzero(rare | (own.rarity >= EXTREME)).tolist():
             said[row] = encoder.rank_text(float(numbers[row]))
         return said
 

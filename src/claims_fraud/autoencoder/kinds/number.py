@@ -185,7 +185,8 @@ class NumberEncoder:
         """Return the numbers that `standardize` made these of, rounded as the column is."""
         even = standardized * self.spread + self.middle
         numbers: Floats = np.sinh(np.clip(even, -80, 80)) * self.unit if self.unit else even
-        return np.round(numbers / self.step) * self.step if self.step else numbers
+        # Without the sign of zero.
+        return np.round(numbers / self.step) * self.step + 0.0 if self.step else numbers
 
     def resolution(self, numbers: Floats) -> Floats:
         """Return the rounding step on the standardized scale, shape (n,)."""
