@@ -28,8 +28,8 @@ FOLLOWS, FOLLOWS_WITHIN, NEARLY_ALL = 0.5, 0.2, 0.8
 # Rounding of numbers that follow from others, relative to the number: no relation is more exact.
 RELATIVE_ROUNDING = 0.002
 FEWEST_ROWS = 50
-# A group of fewer rows says nothing of its own.
-FEWEST_IN_GROUP = 5
+# A group of fewer rows says nothing of its own; the spread of the one in its place is so many times as wide.
+FEWEST_IN_GROUP, WIDER = 5, 1.5
 # A number is a part of a sum only if this share of the rows has it.
 MOSTLY = 0.9
 # Least trimmed squares: so many refits on this share of the rows, those that fit best (Rousseeuw 1984).
@@ -86,6 +86,8 @@ class Baseline:
                 return own
             other = self.fallback.predict(columns, encoders, encoder)
             known = own[2] >= FEWEST_IN_GROUP
+            # What a new code costs is known less well than what its neighbors do.
+            other = other[0], other[1] * WIDER, other[2]
             median, spread, rows = (np.where(known, one, two) for one, two in zip(own, other, strict=True))
             return median, spread, rows
         numbers = predicted_numbers(self, columns, encoders)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from claims_fraud.autoencoder.baseline import Baseline, fit_baseline
 from claims_fraud.autoencoder.batch import Batch, stacked
-from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
+from claims_fraud.autoencoder.boosters import BoosterSettings, Matrix, ModelType
 from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.autoencoder.contrast import ContrastModel, draw_candidates, fit_contrast
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
@@ -32,9 +32,12 @@ from claims_fraud.autoencoder.evidence import (
     Stack,
 )
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
+from claims_fraud.autoencoder.kinds.category import UNSEEN_INPUT
 from claims_fraud.autoencoder.location import LocationModel, fit_location
 
 Bools = npt.NDArray[np.bool_]
+# Share of each column's codes that trees of classes do not get to see: new codes come every year.
+HIDDEN_SHARE = 0.03
 # Most that can be said of a category which no row has, in nats: a yearly update of codes is no fraud.
 MOST_OF_UNSEEN = 2.5
 
@@ -185,7 +188,7 @@ def fit_column(  # noqa: PLR0913, PLR0917
     prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if derived else 0.0)
     rows = seen.rows
     few = np.concatenate([part for _, part in seen.few_held_out])
-    matrix = stacked([columns[place].inputs[few] for place in inputs], len(few))
+    matrix = _with_hidden_codes([columns[place].take(few) for place in inputs], len(few), random)
     classes = ColumnModel.fit(model_type, matrix, own.classes[few], settings)
     if isinstance(encoder, NumberEncoder):
         sizes = [one.n_codes for one in encoders]
@@ -211,6 +214,17 @@ def unseen_evidence(encoder: CategoryEncoder) -> float:
     The chance of a new category is the share of rows whose category no other has (Good 1953).
     """
     return float(min(np.log((encoder.n_rows + 1) / (encoder.n_once + 1)), MOST_OF_UNSEEN))
+
+
+def _with_hidden_codes(columns: Sequence[Encoded], n_rows: int, random: np.random.Generator) -> Matrix:
+    """Return inputs in which some codes look as if they were new, so that trees learn what to do without them."""
+    hidden = [
+        column.inputs
+        if column.standardized is not None
+        else np.where(random.random(n_rows) < HIDDEN_SHARE, np.float32(UNSEEN_INPUT), column.inputs)
+        for column in columns
+    ]
+    return stacked(hidden, n_rows)
 
 
 def _is_amount(encoder: Any) -> bool:

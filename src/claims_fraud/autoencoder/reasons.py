@@ -227,7 +227,7 @@ class Explainer:
 
     def _is_pooled(self, column: int, codes: Ints) -> Bools:
         """Return whether a code stands for no value of its own: missing, or a category that is rare."""
-        pooled = 1 if isinstance(self._encoders[column], NumberEncoder) else 2
+        pooled = 1 if isinstance(self._encoders[column], NumberEncoder) else 3
         is_pooled: Bools = codes >= self._encoders[column].n_codes - pooled
         return is_pooled
 
@@ -292,9 +292,10 @@ class Explainer:
         if partner != ALL_ROWS:
             rows = self._world.distribution(column, partner, code)
         # Rare values are many, none of which is the most frequent.
-        total, rows = rows.sum(), np.delete(rows, len(rows) - 2)
+        total, pooled = rows.sum(), [len(rows) - 3, len(rows) - 2]
+        texts = np.delete(np.asarray(self._encoders[column].code_texts(), dtype=object), pooled)
+        rows = np.delete(rows, pooled)
         first = int(rows.argmax())
-        texts = np.delete(np.asarray(self._encoders[column].code_texts(), dtype=object), len(rows) - 1)
         return f"{texts[first]} ({rows[first] / max(int(total), 1):.0%})"
 
     def _said_of_pairs(  # noqa: PLR0913, PLR0917

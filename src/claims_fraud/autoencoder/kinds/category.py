@@ -23,8 +23,8 @@ from claims_fraud.autoencoder.words import MISSING
 
 # Rows of a category from which on its pairs with other values are counted; rarer ones share one code.
 FEWEST_ROWS = 5
-# What trees see of a category that is rare or unseen: no code of its own, and yet a value.
-RARE_INPUT = -1.0
+# What trees see of a category that is rare, and of one that no training row has: no code of its own, and yet a value.
+RARE_INPUT, UNSEEN_INPUT = -1.0, -2.0
 MORE_THAN_HALF = 0.5
 
 
@@ -33,7 +33,8 @@ class CategoryEncoder:
     """Codes of a categorical column.
 
     A category is a class of its own if it is among the most frequent; all others share the class *other*. It is a code
-    of its own if it has enough rows; rare and unseen ones share a code. Missing is a class and a code of its own.
+    of its own if it has enough rows; rare ones share a code, and unseen ones another. Missing is a class and a code of
+    its own.
 
     Attributes
     ----------
@@ -70,8 +71,8 @@ class CategoryEncoder:
 
     @property
     def n_codes(self) -> int:
-        """Categories with enough rows, rare or unseen, and missing."""
-        return len(self.supported) + 2
+        """Categories with enough rows, rare, unseen, and missing."""
+        return len(self.supported) + 3
 
     @cached_property
     def supported(self) -> Ints:
@@ -105,8 +106,11 @@ class CategoryEncoder:
         class_of = np.full(known + 1, len(self.kept), dtype=np.int32)
         class_of[list(self.kept)] = np.arange(len(self.kept))
         code_of = np.full(known + 1, len(self.supported), dtype=np.int32)
+        # No row has it: its pairs say nothing, neither for nor against another value.
+        code_of[-1] = len(self.supported) + 1
         code_of[self.supported] = np.arange(len(self.supported))
         input_of = np.full(known + 1, RARE_INPUT, dtype=np.float32)
+        input_of[-1] = UNSEEN_INPUT
         input_of[self.supported] = self.supported
         return Encoded(
             inputs=np.where(missing, np.float32(np.nan), input_of[positions]),
@@ -142,4 +146,4 @@ class CategoryEncoder:
 
     def code_texts(self) -> list[str]:
         """Return what to call each code in a sentence."""
-        return [*(self.categories[position] for position in self.supported), "a rare value", "no value"]
+        return [*(self.categories[position] for position in self.supported), "a rare value", "a new value", "no value"]
