@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from claims_fraud.autoencoder.encoding import category_values
 from claims_fraud.autoencoder.kinds import CategoryEncoder
-from claims_fraud.autoencoder.kinds.category import FEWEST_ROWS, RARE_INPUT
+from claims_fraud.autoencoder.kinds.category import FEWEST_ROWS, RARE_INPUT, UNSEEN_INPUT
 
 MISSING = st.sampled_from([None, np.nan, pd.NA, pd.NaT])
 CATEGORIES = st.one_of(
@@ -70,23 +70,23 @@ def test_no_known_category_is_rarer_than_an_unseen_one(train, max_classes):
 
 def test_categories_by_hand():
     assert CategoryEncoder(categories=("a", "b", "c", "d"), counts=(6, 4, 5, 1), kept=(0, 2), missing=2) == ENCODER
-    assert (ENCODER.n_rows, ENCODER.n_once, ENCODER.n_classes, ENCODER.n_codes) == (18, 1, 4, 4)
+    assert (ENCODER.n_rows, ENCODER.n_once, ENCODER.n_classes, ENCODER.n_codes) == (18, 1, 4, 5)
     assert ENCODER.supported.tolist() == [0, 2]
     # Classes: a, c, all others, missing; half a row is added to each.
     assert ENCODER.marginal.tolist() == pytest.approx([6.5 / 20, 5.5 / 20, 5.5 / 20, 2.5 / 20])
     encoded = ENCODER.encode(pd.Series(["a", "b", "c", "d", "never seen", None]))
     assert encoded.classes.tolist() == [0, 2, 1, 2, 2, 3]
-    assert encoded.codes.tolist() == [0, 2, 1, 2, 2, 3]
+    assert encoded.codes.tolist() == [0, 2, 1, 2, 3, 4]
     assert encoded.seen.tolist() == [6, 4, 5, 1, 0, 2]
-    assert ENCODER.code_texts() == ["a", "c", "a rare value", "no value"]
+    assert ENCODER.code_texts() == ["a", "c", "a rare value", "a new value", "no value"]
     assert ENCODER.texts(pd.Series(["a", None])) == ["a", "missing"]
 
 
 def test_an_unseen_category_is_an_input_of_its_own_and_not_missing():
     seen, rare, unseen, missing = ENCODER.encode(pd.Series(["c", "d", "never seen", None])).inputs
-    # c has place 2 among the categories; rare ones are as good as unseen.
+    # c has place 2 among the categories.
     assert seen == 2
-    assert rare == unseen == RARE_INPUT
+    assert (rare, unseen) == (RARE_INPUT, UNSEEN_INPUT) == (-1, -2)
     assert np.isnan(missing)
 
 
@@ -94,7 +94,8 @@ def test_an_unseen_category_is_an_input_of_its_own_and_not_missing():
 def test_a_category_has_a_code_of_its_own_from_five_rows_on(rows, own):
     encoder = CategoryEncoder.fit(pd.Series(["a"] * 20 + ["b"] * rows), max_classes=9)
     known, unseen = encoder.encode(pd.Series(["b", "never seen"])).codes
-    assert (known != unseen) == own
+    # Those with too few rows share the code before that of unseen ones.
+    assert (known != unseen - 1) == own
 
 
 def test_a_new_code_is_as_rare_as_one_with_five_rows_and_no_rarer():
@@ -129,7 +130,7 @@ def test_known_categories_are_cut_by_frequency_then_name(monkeypatch):
 def test_no_rows_and_no_values():
     for values in (pd.Series([], dtype=object), pd.Series([None, None])):
         encoder = CategoryEncoder.fit(values, 3)
-        assert encoder.encode(pd.Series(["a", None])).codes.tolist() == [0, 1]
+        assert encoder.encode(pd.Series(["a", None])).codes.tolist() == [1, 2]
 
 
 def test_numbers_are_asked_of_numbers_only():

@@ -121,22 +121,22 @@ class TestCooccurrence:
     def test_pairs_are_counted_once_and_numbers_are_grouped_by_each_partner(self, world):
         assert list(world.pairs) == [(0, 1)]
         assert list(world.groups) == [(1, 0)]
-        # Codes in alphabetical order: test, visit, rare, missing.
-        assert world.counts[0].tolist() == [8, 12, 0, 0]
+        # Codes in alphabetical order: test, visit, rare, new, missing.
+        assert world.counts[0].tolist() == [8, 12, 0, 0, 0]
         assert world.n_rows == 20
-        assert world.shares[0].tolist() == pytest.approx([0.4, 0.6, 0, 0])
+        assert world.shares[0].tolist() == pytest.approx([0.4, 0.6, 0, 0, 0])
 
     def test_only_the_given_rows_are_counted(self, encoded):
         encoders, columns = encoded
         few = Cooccurrence.fit(columns, [one.n_codes for one in encoders], [(1,), (0,)], np.arange(15))
-        assert few.counts[0].tolist() == [3, 12, 0, 0]
+        assert few.counts[0].tolist() == [3, 12, 0, 0, 0]
 
     def test_either_column_may_be_asked_first(self, world):
         code, number = np.array([0, 1]), np.array([5, 0])
         assert world.both(0, code, 1, number).tolist() == world.both(1, number, 0, code).tolist()
         assert world.lifts(0, code, 1, number).tolist() == world.lifts(1, number, 0, code).tolist()
         assert world.distribution(1, 0, 1).sum() == 12
-        assert world.distribution(0, 1, 0).tolist() == [0, 4, 0, 0]
+        assert world.distribution(0, 1, 0).tolist() == [0, 4, 0, 0, 0]
 
     def test_what_is_written_to_arrays_comes_back(self, world):
         restored = Cooccurrence.from_arrays(world.to_arrays())

@@ -13,6 +13,7 @@ from claims_fraud.autoencoder.evidence import (
     MOST_EVIDENCE,
     MOST_RARITY,
     MOST_WEIGHT,
+    RAREST,
     ScoreScale,
     Stack,
     contradiction,
@@ -66,9 +67,9 @@ class TestStack:
 
     def test_evidence_by_hand(self):
         stack = Stack((0.5, 1.0), offset=0.25, prior=1.0)
-        # What a model says is cut at -8 and 30, the sum at 12.
+        # What a model says is cut at -8 and 30, the sum at 12; a prior adds to what speaks against a value only.
         found = stack.evidence(np.array([[2.0, 1.0], [-100.0, 0.0], [100.0, 0.0]]))
-        assert found.tolist() == [3.25, -2.75, MOST_EVIDENCE]
+        assert found.tolist() == [3.25, -3.75, MOST_EVIDENCE]
         assert found.dtype == np.float32
 
 
@@ -139,7 +140,7 @@ class TestScoreScale:
         # Of equal evidence three quarters go to the value that contradicts others for two nats more.
         first = np.log(1 + np.exp(contradicts[0]) + 1)
         assert parts[0].tolist() == pytest.approx([first / 4, first * 3 / 4], rel=1e-4)
-        second = np.log(1 + np.exp(contradicts[1]) + np.exp(5))
+        second = np.log(1 + np.exp(contradicts[1]) + np.exp(RAREST * np.tanh(5 / RAREST)))
         assert parts[1].tolist() == pytest.approx([second * 9 / 12, second * 3 / 12])
 
     def test_where_nothing_contradicts_what_contradicts_least_little_has_most_of_the_score(self):
@@ -156,7 +157,8 @@ class TestScoreScale:
         parts, by_rarity = scale.combine(evidence, rarities, blame)
         assert np.isfinite(parts).all()
         assert (parts >= 0).all()
-        rarity = scale.rarity_weight * (rarities.sum(axis=1, dtype=float) - scale.rarity[0]) / scale.rarity[1]
+        spreads = (rarities.sum(axis=1, dtype=float) - scale.rarity[0]) / scale.rarity[1]
+        rarity = RAREST * np.tanh(scale.rarity_weight * spreads / RAREST)
         contradicts = contradiction(evidence)
         score = np.logaddexp(0, np.logaddexp(contradicts, rarity))
         # All of it, where a part can be given to some column at all.
