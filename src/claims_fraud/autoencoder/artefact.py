@@ -108,8 +108,8 @@ def _column_content(column: ColumnEvidence, files: list[str]) -> dict[str, Any]:
     if isinstance(second, LocationModel):
         location = {
             "baseline": _baseline_content(second.baseline),
-            "width": second.width, "degrees": second.degrees, "points": second.points,
-            "log_density": second.log_density,
+            "width": second.width, "degrees": second.degrees, "exceptions": second.exceptions,
+            "points": second.points, "log_density": second.log_density,
         }  # fmt: skip
     return {
         "files": sorted(files),

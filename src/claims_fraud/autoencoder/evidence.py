@@ -36,6 +36,8 @@ LOCATION, CLASSES_OF_NUMBER = 0.5, 0.3
 # which it is said on which side it is suspicious, counts more. A column that is derived from other claims says what
 # else happened, not what was billed: it counts less. Neither more than doubles evidence: none stays none.
 OF_AMOUNT, OF_DERIVED = 1.5, -1.0
+# What a rare value of such a column counts of any other.
+RARITY_OF_DERIVED = 0.5
 # Power with which a row's evidence is summed: 1 is the Bayes factor of "one value was put there", a large one the
 # largest alone.
 EMPHASIS = 1.5

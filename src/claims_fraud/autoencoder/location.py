@@ -31,6 +31,8 @@ TAIL_SHARE = 0.9
 MAD_OF_NORMAL = 0.6745
 # A number that was put there may be another row's, or the row's own times something: a t so many times as wide.
 TIMES_AS_WIDE, WIDE_DEGREES = 5.0, 2.0
+# Rows are exceptions if they are so many widths away, but for a share that may be wrong.
+EXCEPTIONAL, TRIMMED = 10.0, 0.03
 # Points at which the log density of all rows is kept, beyond both ends by so many deviations, and its bandwidth.
 N_POINTS, BEYOND, BANDWIDTH = 256, 3.0, 0.15
 MOST_FOR_DENSITY = 2000
@@ -54,6 +56,8 @@ class LocationModel:
         Factor from the start's spread to that of Student's t.
     degrees : float
         Of freedom.
+    exceptions : float
+        Share of honest rows that do not follow at all, as payments below a deductible.
     points, log_density : tuple of float
         Log density of the column at large at equal steps between the first and the last of ``points``.
     """
@@ -63,6 +67,7 @@ class LocationModel:
     partners: tuple[int, ...]
     width: float
     degrees: float
+    exceptions: float
     points: tuple[float, float]
     log_density: tuple[float, ...]
 
@@ -95,7 +100,10 @@ class LocationModel:
         scaled = _log_t(apart / wide, WIDE_DEGREES) - np.log(wide)
         grid = np.linspace(*self.points, len(self.log_density))
         at_large = np.interp(numbers, grid, self.log_density)
-        evidence: Floats = np.logaddexp(at_large, scaled) - log(2) - belongs
+        elsewhere = np.logaddexp(at_large, scaled) - log(2)
+        if self.exceptions:
+            belongs = np.logaddexp(log(1 - self.exceptions) + belongs, log(self.exceptions) + elsewhere)
+        evidence: Floats = elsewhere - belongs
         return np.where(known, evidence, 0.0), distance
 
 
@@ -136,12 +144,14 @@ def fit_location(  # noqa: PLR0913, PLR0917
     booster = None
     if baseline.kind not in RELATIONS:
         booster = _fit_correction(column, encoders, held_out, partners, model_type, settings)
-    model = LocationModel(baseline, booster, tuple(partners), 1.0, DEGREES[-1], points, log_density)
+    model = LocationModel(baseline, booster, tuple(partners), 1.0, DEGREES[-1], 0.0, points, log_density)
     location, spread = model.locate(column, encoders, outside)
     own = outside.columns[column]
     residuals = np.abs((own.numbers - location) / np.hypot(spread, own.rounding / 2))
-    width, degrees = _width_and_degrees(residuals[~np.isnan(residuals)])
-    return replace(model, width=width, degrees=degrees)
+    residuals = residuals[~np.isnan(residuals)]
+    width, degrees = _width_and_degrees(residuals)
+    apart = float((residuals > EXCEPTIONAL * width).mean()) if len(residuals) else 0.0
+    return replace(model, width=width, degrees=degrees, exceptions=max(apart - TRIMMED, 0.0))
 
 
 def location_inputs(

@@ -330,7 +330,8 @@ class Explainer:
                 said[row] = f"{what} in {count:,} of {total:,} claims" if count else f"never {what} in {total:,} claims"
             return said
         numbers = number_values(values)
-        for row in np.flatnonzero(rare | (own.rarity >= EXTREME)).tolist():
+        # Where most rows have something, that one has nothing is no reason either.
+        for row in np.flatnonzero((rare | (own.rarity >= EXTREME)) & (numbers != 0)).tolist():
             said[row] = encoder.rank_text(float(numbers[row]))
         return said
 

@@ -32,7 +32,7 @@ from claims_fraud.autoencoder.checks import (
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
 from claims_fraud.autoencoder.cross_fit import COUNTED, Plan, cross_fit
 from claims_fraud.autoencoder.encoding import Direction, Floats, Ints
-from claims_fraud.autoencoder.evidence import ScoreScale
+from claims_fraud.autoencoder.evidence import RARITY_OF_DERIVED, ScoreScale
 from claims_fraud.autoencoder.folds import fold_numbers, group_codes, row_order
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, Judgement, combined, judge_batch
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
@@ -448,7 +448,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return np.sort(np.random.default_rng(self.seed).choice(rows, COUNTED * self.max_samples, replace=False))
 
     def _rarities(self, columns: Sequence[Encoded]) -> Any:
-        return np.column_stack([columns[self.features_.index(name)].rarity for name in self.scored_features_])
+        derived = self.derived_from or {}
+        return np.column_stack(
+            [
+                columns[self.features_.index(name)].rarity * (RARITY_OF_DERIVED if name in derived else 1)
+                for name in self.scored_features_
+            ]
+        )
 
     def _explained(  # noqa: PLR0913, PLR0917
         self,

@@ -40,6 +40,8 @@ IQR_OF_NORMAL = 1.349
 # Deviations beyond which a number is no farther: their squares still fit in the float32 that they are kept as.
 FARTHEST = 1e12
 MORE_THAN_HALF = 0.5
+# Having a value at all is rare where so few rows have one.
+SELDOM = 0.05
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ class NumberEncoder:
         known = sum(self.counts)
         if np.isnan(number) or not known:
             return f"{MISSING} in {self.missing:,} of {self.n_rows:,} claims"
-        if known < self.missing:
+        if known < SELDOM * self.n_rows:
             return f"a value in {known:,} of {self.n_rows:,} claims"
         if number > self.ends[-1] or number < self.starts[0]:
             return f"{range_text(self.starts[0], self.ends[-1])} in all of {known:,} claims"
