@@ -46,7 +46,9 @@ NOTHING = float("-inf")
 # How much a value's contradictions with others add to its share of a row's score.
 BLAMED = 1.0
 # Rarity counts this much where contradictions are as few as the middle of the rows leads to expect, and at least.
-MOST_RARITY, LEAST_RARITY = 2.0, 0.25
+MOST_RARITY, LEAST_RARITY = 0.5, 0.25
+# What it would count with no contradiction beyond those, were it not for the bound.
+RARITY_ALONE = 2.0
 # What rarity can amount to at most, in nats: a contradiction beyond doubt comes before any rare value.
 RAREST = 8.0
 # Between these shares of the rows the tail of contradiction is read off, and where it is compared.
@@ -123,7 +125,7 @@ class ScoreScale:
         Median of a row's summed rarity, and the root of the columns' summed squared interquartile ranges: the spread
         that it would have if columns were independent.
     rarity_weight : float
-        How much a spread of rarity counts, in [0.25, 2] nats.
+        How much a spread of rarity counts, in [0.25, 0.5] nats.
     """
 
     rarity: tuple[float, float]
@@ -136,7 +138,7 @@ class ScoreScale:
         rarity = rarities.sum(axis=1, dtype=float)
         spread = float(np.sqrt(np.sum((upper - lower) ** 2))) or float(rarity.std()) or 1.0
         excess = tail_excess(contradiction(evidence))
-        weight = max(MOST_RARITY / (1 + excess**2) ** 2, LEAST_RARITY)
+        weight = float(np.clip(RARITY_ALONE / (1 + excess**2) ** 2, LEAST_RARITY, MOST_RARITY))
         return cls((float(np.median(rarity)), spread), weight)
 
     def combine(self, evidence: Floats, rarities: Floats, blame: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
