@@ -28,6 +28,8 @@ FOLLOWS, FOLLOWS_WITHIN, NEARLY_ALL = 0.5, 0.2, 0.8
 # Rounding of numbers that follow from others, relative to the number: no relation is more exact.
 RELATIVE_ROUNDING = 0.002
 FEWEST_ROWS = 50
+# In place of what a relation leaves where it says nothing.
+FAR = 1e9
 # A group of fewer rows says nothing of its own; the spread of the one in its place is so many times as wide.
 FEWEST_IN_GROUP, WIDER = 5, 1.5
 # A number is a part of a sum only if this share of the rows has it.
@@ -174,7 +176,7 @@ def follows_others(
     by_relation = numbers[rows] - relation.predict([one.take(rows) for one in columns], encoders, encoders[column])[0]
     # Nearly all rows have to follow: most counts are 0 or 1, which any sum explains in the middle.
     left = [
-        np.quantile(np.abs(np.where(np.isnan(one), np.inf, one)[known]), NEARLY_ALL) for one in (by_relation, by_group)
+        np.quantile(np.abs(np.where(np.isnan(one), FAR, one)[known]), NEARLY_ALL) for one in (by_relation, by_group)
     ]
     return bool(left[0] < min(FOLLOWS * left[1], FOLLOWS_WITHIN))
 
