@@ -18,7 +18,7 @@ from support import copy_of
 SELECT, PROMOTE = "--pipelines=model_selection", "--pipelines=promotion"
 ANY = "model_selection.required_lift=1"
 # Few claims with swapped values tell little.
-LENIENT = "promotion.min_swapped_ratio=0,promotion.min_top_overlap=0"
+LENIENT = "promotion.min_swapped_ratio=0,promotion.min_labelled_ratio=0,promotion.min_top_overlap=0"
 SCORES = "07_model_output/fraud_scores.parquet"
 
 
