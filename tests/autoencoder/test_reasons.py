@@ -71,7 +71,7 @@ class TestContradictions:
             (("visit", "GP", 80.0), "amount 80; such claims have 50–70 (code visit, 60 claims)"),
             (("visit", "GP", 1300.0), "amount 1,300; such claims have 50–70 (code visit, 60 claims)"),
             (("xray", "GP", 70.0), "amount 70; such claims have 1,300 (code xray, 40 claims)"),
-            (("visit", "GP", None), "amount missing; so none of 60 claims with code visit"),
+            (("visit", "GP", None), "amount missing; it is missing in none of 60 claims with code visit"),
         ],
     )
     def test_a_number_against_claims_with_the_same_code(self, claim, said):
@@ -362,7 +362,7 @@ class TestNewCodes:
             "code a; 11 of 40 claims with days 3 have it, most often it is b (75%)",
             ["more than a quarter have the value"],
         ),
-        ("code missing; so none of 1,040 claims with amount 3–4", []),
+        ("code missing; it is missing in none of 1,040 claims with amount 3–4", []),
         ("code a; never seen in 14,025 claims", []),
         ("code a; seen in 300 of 900 claims", ["more than a quarter have the value"]),
         ("days 3; as high or higher in at most 26% of claims", ["more than a quarter are as extreme"]),

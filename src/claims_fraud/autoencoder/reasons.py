@@ -308,7 +308,7 @@ class Explainer:
         numeric = isinstance(self._encoders[column], NumberEncoder)
         for row, (comparable, such) in zip(rows.tolist(), counts, strict=True):
             if texts[row] == MISSING:
-                said[row] = f"so {_count(such, comparable)} claims with {given[row]}"
+                said[row] = f"it is missing in {_count(such, comparable)} claims with {given[row]}"
             elif numeric:
                 said[row] = f"such claims have {usual[row]} ({given[row]}, {comparable:,} claims)"
             else:
