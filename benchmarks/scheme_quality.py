@@ -232,7 +232,7 @@ def hash_package() -> str:
 
 
 def list_tools() -> list[SchemeDetector]:
-    """Return the analyst's kit and the single tools, of which the last two know the changed columns."""
+    """Return the analyst's kit and the single tools; the last two know which columns were changed."""
     source = hash_source(score_by_kit)
     finders = (find_by_kit, find_by_pairs, find_by_changed_group, find_by_changed_pairs)
     return [SchemeDetector(name, TOOL, find, source) for name, find in zip((KIT, *SINGLE_TOOLS), finders, strict=True)]

@@ -203,7 +203,7 @@ def broken_table(results: pd.DataFrame) -> str:
 
 
 def providers_table(results: pd.DataFrame) -> str:
-    """Return the place of the providers whose bills are 30 % dearer, by mean score."""
+    """Return the rank, by mean score, of the providers whose amounts were raised by 30 %."""
     rows = results[results["provider_rank"].notna() & (results["rate"] == MAIN_RATE)]
     table = rows.pivot_table("provider_rank", "detector", "data_set")
     names = [name for name in (KIT, *list_measured(results)) if name in table.index]

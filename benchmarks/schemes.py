@@ -34,8 +34,8 @@ SHARE_OF_ONE_GENDER = 0.98
 YEARS_OUTSIDE_BAND = 10
 # A group has a usual range of amounts if it has this many rows.
 FEWEST_ROWS_OF_GROUP = 30
-# The next dearer code has at least this many times the median amount.
-DEARER = 1.1
+# The next more expensive code has at least this many times the median amount.
+MORE_EXPENSIVE = 1.1
 FEWEST_ROWS_OF_SPECIALTY = 5
 PROVIDER_FACTOR = 1.3
 FEWEST_CLAIMS_OF_PROVIDER = 10
@@ -335,9 +335,10 @@ def swap_column(honest: Honest, share: float, rng: np.random.Generator, *, colum
 
 
 def upcode(honest: Honest, share: float, rng: np.random.Generator) -> Planted:
-    """Bill the next dearer procedure of the same specialty, with an amount of that procedure.
+    """Bill the next more expensive procedure of the same specialty, with an amount of that procedure.
 
-    Dearer is a median amount at least 10 % higher. A procedure belongs to a specialty that has five rows of it.
+    More expensive: the median amount is at least 10 % higher. A procedure belongs to a specialty that has five rows of
+    it.
     """
     roles, rows = honest.roles, honest.rows
     procedures, amounts = rows[roles.procedure].to_numpy(dtype=object), rows[roles.amount].to_numpy(dtype=float)
@@ -351,10 +352,10 @@ def upcode(honest: Honest, share: float, rng: np.random.Generator) -> Planted:
     for row in rng.permutation(len(rows)):
         own = medians.get(procedures[row], np.inf)
         others = [code for code in by_specialty.get(specialties[row], ()) if medians[code] > own]
-        dearer = [code for code in others if medians[code] >= DEARER * own]
-        if not dearer:
+        costlier = [code for code in others if medians[code] >= MORE_EXPENSIVE * own]
+        if not costlier:
             continue
-        code = min(dearer, key=lambda one: medians[one])
+        code = min(costlier, key=lambda one: medians[one])
         amount = rng.choice(known[code])
         if amount != amounts[row]:
             new_procedures[row], new_amounts[row] = code, amount
@@ -508,7 +509,7 @@ def plant_duplicates(honest: Honest, share: float, rng: np.random.Generator) -> 
 
 
 def raise_provider_amounts(honest: Honest, share: float, rng: np.random.Generator) -> Planted:
-    """Make all bills of some providers 30 % dearer.
+    """Raise all amounts of some providers by 30 %.
 
     Providers with at least ten rows are drawn at random as long as the changed rows stay within the share, so somewhat
     fewer rows than the share are changed.

@@ -160,7 +160,7 @@ class TestWhatChanges:
         planted = plant(Honest(pd.DataFrame({"a": ["x", "x", "x", None]})), "another row's a", 1, seed=0)
         assert planted.rows["a"].tolist() == [None, None, None, "x"]
 
-    def test_upcoding_bills_the_next_dearer_code_of_the_specialty(self):
+    def test_upcoding_bills_the_next_more_expensive_code_of_the_specialty(self):
         rows = pd.DataFrame(
             {
                 "code": ["low"] * 5 + ["mid"] * 5 + ["top"] * 5 + ["elsewhere"] * 5,

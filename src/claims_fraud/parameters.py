@@ -42,7 +42,7 @@ class TrainingParameters(BaseModel):
         12,
         ge=1,
         le=10_000,
-        description="Trees of a column's model of classes; its second model has four times as many.",
+        description="Trees per column classifier; the second model of each column has four times as many.",
     )
     max_depth: int = Field(4, ge=1, le=12, description="Depth of a tree.")
     learning_rate: float = Field(0.5, gt=0, le=1, description="Step of each tree.")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from claims_fraud.autoencoder.cooccurrence import GroupTable, Singles
-from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.cooccurrence import GroupTable
+from claims_fraud.autoencoder.encoding import MAD_OF_NORMAL, Floats, Ints, Singles
 from claims_fraud.autoencoder.kinds import Encoded, NumberEncoder
 
 # Groups by two columns are tried of so many columns, those that are tightest alone.
@@ -38,7 +38,6 @@ MOSTLY = 0.9
 REFITS, FITTED_SHARE = 4, 0.8
 # Rows that a relation is looked for in: it holds in nearly all of them, or it is none.
 MOST_FOR_RELATION = 3_000
-MAD_OF_NORMAL = 0.6745
 # Rows of a relation, in place of those of a group: it is known from all of them.
 MANY_ROWS = 1000.0
 RELATIONS = ("ratio", "sum")
@@ -163,22 +162,25 @@ def follows_others(
     numbers = columns[column].standardized
     if numbers is None:
         return False
-    relation = _relation(column, columns, encoders, rows)
-    if relation is None:
-        return False
-    inner = np.arange(len(rows)) % 2
-    start = group_baseline(_best_groups(column, columns, sizes, rows, inner)[0], columns, sizes, numbers, rows)
-    codes = [columns[place].take(rows) for place in start.columns]
     known = ~np.isnan(numbers[rows])
-    if known.sum() < FEWEST_ROWS:
+    relation = _relation(column, columns, encoders, rows)
+    if relation is None or known.sum() < FEWEST_ROWS:
         return False
-    by_group = numbers[rows] - start.medians(codes, len(rows))
-    by_relation = numbers[rows] - relation.predict([one.take(rows) for one in columns], encoders, encoders[column])[0]
-    # Nearly all rows have to follow: most counts are 0 or 1, which any sum explains in the middle.
-    left = [
-        np.quantile(np.abs(np.where(np.isnan(one), FAR, one)[known]), NEARLY_ALL) for one in (by_relation, by_group)
-    ]
-    return bool(left[0] < min(FOLLOWS * left[1], FOLLOWS_WITHIN))
+
+    def left_by(predicted: Floats) -> float:
+        left = np.abs(numbers[rows] - predicted)
+        # Nearly all rows have to follow: most counts are 0 or 1, which any sum explains in the middle.
+        return float(np.quantile(np.where(np.isnan(left), FAR, left)[known], NEARLY_ALL))
+
+    some = [one.take(rows) for one in columns]
+    by_relation = left_by(relation.predict(some, encoders, encoders[column])[0])
+    # Groups take longer to find, and seldom need to be.
+    if by_relation >= FOLLOWS_WITHIN:
+        return False
+    best, _ = _best_groups(column, columns, sizes, rows, np.arange(len(rows)) % 2)
+    start = group_baseline(best, columns, sizes, numbers, rows)
+    by_group = left_by(start.medians([some[place] for place in start.columns], len(rows)))
+    return by_relation < FOLLOWS * by_group
 
 
 def _best_groups(
@@ -213,7 +215,7 @@ def _best_groups(
 def predicted_numbers(baseline: Baseline, columns: Sequence[Encoded], encoders: Sequence[Any]) -> Floats:
     """Return what the other numbers of each row make of the number, shape (n,), in the column's own unit."""
     numbers = {place: encoders[place].restore(columns[place].numbers.astype(float)) for place in baseline.columns}
-    return _of(baseline, numbers)
+    return _follow(baseline, numbers)
 
 
 def group_baseline(
@@ -245,7 +247,7 @@ def _relation(column: int, columns: Sequence[Encoded], encoders: Sequence[Any], 
     candidates = [*_ratios(column, others, numbers), *_sums(column, others, numbers)]
     best = None
     for candidate in candidates:
-        left = encoder.standardize(numbers[column]) - encoder.standardize(_of(candidate, numbers))
+        left = encoder.standardize(numbers[column]) - encoder.standardize(_follow(candidate, numbers))
         if np.sum(~np.isnan(left)) < max(FEWEST_ROWS, len(rows) / 2):
             continue
         spread = float(np.nanmedian(np.abs(left)) / MAD_OF_NORMAL)
@@ -255,7 +257,8 @@ def _relation(column: int, columns: Sequence[Encoded], encoders: Sequence[Any], 
     return best
 
 
-def _of(relation: Baseline, numbers: dict[int, Floats]) -> Floats:
+def _follow(relation: Baseline, numbers: dict[int, Floats]) -> Floats:
+    """Return what a relation makes of other numbers, which are given by their columns' places."""
     if relation.kind == "ratio":
         ratio: Floats = numbers[relation.columns[0]] * relation.weights[0]
         return ratio

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from claims_fraud.autoencoder.boosters import Matrix
-from claims_fraud.autoencoder.cooccurrence import Cooccurrence, Singles
-from claims_fraud.autoencoder.encoding import Ints
+from claims_fraud.autoencoder.cooccurrence import Cooccurrence
+from claims_fraud.autoencoder.encoding import Ints, Singles
 from claims_fraud.autoencoder.kinds import Encoded
 
 

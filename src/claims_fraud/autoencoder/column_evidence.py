@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from claims_fraud.autoencoder.baseline import Baseline, fit_baseline
 from claims_fraud.autoencoder.batch import Batch, stacked
-from claims_fraud.autoencoder.boosters import BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.boosters import Matrix
 from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.autoencoder.contrast import ContrastModel, draw_candidates, fit_contrast
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
-from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, Singles
 from claims_fraud.autoencoder.evidence import (
     CLASSES,
     CLASSES_OF_NUMBER,
@@ -34,9 +33,9 @@ from claims_fraud.autoencoder.evidence import (
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
 from claims_fraud.autoencoder.kinds.category import UNSEEN_INPUT
 from claims_fraud.autoencoder.location import LocationModel, fit_location
+from claims_fraud.autoencoder.plan import Plan
 
-Bools = npt.NDArray[np.bool_]
-# Share of each column's codes that trees of classes do not get to see: new codes come every year.
+# Share of each column's codes that are hidden from classifiers during training: new codes come every year.
 HIDDEN_SHARE = 0.03
 # Most that can be said of a category which no row has, in nats: a yearly update of codes is no fraud.
 MOST_OF_UNSEEN = 2.5
@@ -51,7 +50,7 @@ class ColumnEvidence:
     column : int
         Its place.
     inputs, partners : tuple of int
-        Columns that the model of classes sees, and those that the value is compared with one by one.
+        Columns that the classifier sees, and those that the value is compared with one by one.
     classes : ColumnModel
         Predicts the column's classes.
     second : ContrastModel, LocationModel or None
@@ -103,12 +102,12 @@ class ColumnEvidence:
             innocent &= ~np.isnan(own.numbers)
         return np.column_stack(models), innocent
 
-    def evidence(self, said: Floats, innocent: Bools, encoder: Any, own: Encoded) -> npt.NDArray[np.float32]:
+    def evidence(self, said: Floats, innocent: Bools, encoder: Any, own: Encoded) -> Singles:
         """Return the log Bayes factor of each row's value, shape (n,)."""
         evidence = self.stack.evidence(said)
         if isinstance(encoder, CategoryEncoder) and own.seen is not None:
             evidence = np.where(own.seen == 0, unseen_evidence(encoder), evidence)
-        spoken: npt.NDArray[np.float32] = np.where(innocent | own.absent | self.is_mute, NOTHING, evidence)
+        spoken: Singles = np.where(innocent | own.absent | self.is_mute, NOTHING, evidence)
         return spoken.astype(np.float32)
 
     @property
@@ -149,63 +148,37 @@ class SeenRows:
     outside: Batch
 
 
-def fit_column(  # noqa: PLR0913, PLR0917
-    column: int,
-    encoders: Sequence[Any],
-    columns: Sequence[Encoded],
-    inputs: tuple[int, ...],
-    partners: tuple[int, ...],
-    seen: SeenRows,
-    model_type: ModelType,
-    settings: BoosterSettings,
-    random: np.random.Generator,
-    *,
-    follows: bool,
-    derived: bool,
-) -> ColumnEvidence:
+def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Generator) -> ColumnEvidence:
     """Fit all models of a column on the rows that may be seen; they are not weighed yet.
 
     Parameters
     ----------
+    plan : Plan
+        What the fit goes by.
     column : int
-        Its place.
-    encoders, columns : sequence
-        Of all columns; the columns of all rows.
-    inputs, partners
-        See `ColumnEvidence`.
+        Place of the column.
     seen : SeenRows
         The rows to learn from.
-    model_type, settings
-        Of the trees.
     random : numpy.random.Generator
-        Draws candidates.
-    follows : bool
-        Whether the column is a number that follows from others.
-    derived : bool
-        Whether it is computed from other columns or claims.
+        Draws candidates, and the codes that trees do not get to see.
     """
-    encoder, own = encoders[column], columns[column]
-    prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if derived else 0.0)
-    rows = seen.rows
+    encoder, own = plan.encoders[column], plan.columns[column]
+    inputs, partners = plan.inputs[column], plan.partners[column]
+    prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if plan.derived[column] else 0.0)
     few = np.concatenate([part for _, part in seen.few_held_out])
-    matrix = _with_hidden_codes([columns[place].take(few) for place in inputs], len(few), random)
-    classes = ColumnModel.fit(model_type, matrix, own.classes[few], settings)
-    if isinstance(encoder, NumberEncoder):
-        sizes = [one.n_codes for one in encoders]
-        if follows or (encoder.continuous and partners):
-            baseline = fit_baseline(column, columns, encoders, sizes, rows, seen.inner, follows=follows)
-            second = fit_location(
-                column, encoders, baseline, _starts(column, columns, encoders, sizes, baseline, seen),
-                seen.outside, partners, model_type, settings, random,
-            )  # fmt: skip
-            return ColumnEvidence(
-                column, inputs, partners, classes, second, Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
-            )
-    contrast = None
-    if partners and len(np.unique(own.codes[rows])) > 1:
-        held_out = [(batch, draw_candidates(encoder, own, part, rows, random)) for batch, part in seen.few_held_out]
-        contrast = fit_contrast(column, held_out, partners, model_type, settings)
-    return ColumnEvidence(column, inputs, partners, classes, contrast, Stack((CLASSES, CONTRAST, PAIR), prior=prior))
+    matrix = _with_hidden_codes([plan.columns[place].take(few) for place in inputs], len(few), random)
+    classes = ColumnModel.fit(plan.model_type, matrix, own.classes[few], plan.settings)
+    second: ContrastModel | LocationModel | None = None
+    stack = Stack((CLASSES, CONTRAST, PAIR), prior=prior)
+    if plan.follows[column] or (isinstance(encoder, NumberEncoder) and encoder.continuous and partners):
+        second = fit_location(plan, column, *_starts(plan, column, seen), seen.outside, random)
+        stack = Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
+    elif partners and len(np.unique(own.codes[seen.rows])) > 1:
+        held_out = [
+            (batch, draw_candidates(encoder, own, part, seen.rows, random)) for batch, part in seen.few_held_out
+        ]
+        second = fit_contrast(column, held_out, partners, plan.model_type, plan.settings)
+    return ColumnEvidence(column, inputs, partners, classes, second, stack)
 
 
 def unseen_evidence(encoder: CategoryEncoder) -> float:
@@ -234,19 +207,14 @@ def _is_amount(encoder: Any) -> bool:
     return encoder.suspicious is not None or (encoder.continuous and encoder.is_size)
 
 
-def _starts(  # noqa: PLR0913, PLR0917
-    column: int,
-    columns: Sequence[Encoded],
-    encoders: Sequence[Any],
-    sizes: Sequence[int],
-    baseline: Baseline,
-    seen: SeenRows,
-) -> list[tuple[Batch, Baseline]]:
-    """Return each part's rows with the start that the other parts give."""
+def _starts(plan: Plan, column: int, seen: SeenRows) -> tuple[Baseline, list[tuple[Batch, Baseline]]]:
+    """Return where a number starts, and each part's rows with the start that the other parts give."""
+    columns, sizes = plan.columns, plan.sizes
+    baseline = fit_baseline(column, columns, plan.encoders, sizes, seen.rows, seen.inner, follows=plan.follows[column])
     if baseline.kind != "group":
-        return [(batch, baseline) for batch, _ in seen.held_out]
+        return baseline, [(batch, baseline) for batch, _ in seen.held_out]
     numbers = columns[column].numbers
-    return [
+    return baseline, [
         (batch, baseline.refitted(columns, sizes, numbers, seen.rows[seen.inner != part]))
         for part, (batch, _) in enumerate(seen.held_out)
     ]

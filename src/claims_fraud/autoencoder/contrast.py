@@ -20,8 +20,7 @@ from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
 
-# Four times as many trees as a model of classes has, of a smaller step: they see measures, each of which tells a
-# little.
+# Four times as many trees as the column's classifier, with a smaller step: each input is a weak measure.
 MORE_TREES, SMALLER_STEP = 4, 0.4
 # Of the numbers put into other rows, this share is another multiple of the row's own instead of another row's number:
 # inflated bills need not be bills that somebody else has.

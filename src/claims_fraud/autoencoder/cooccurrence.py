@@ -13,10 +13,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.encoding import IQR_OF_NORMAL, Floats, Ints, Singles
 from claims_fraud.autoencoder.kinds import Encoded
 
-Singles = npt.NDArray[np.float32]
 # Half a row is added to what is observed and to what is expected, so that an empty cell is unlikely and not impossible.
 PSEUDO_ROWS = 0.5
 # Cells up to which the lifts of a pair of columns are kept for every cell; those of more are computed when asked for.
@@ -26,7 +25,6 @@ MOST_CELLS = 1_000_000
 PRIOR_ROWS = 3.0
 # Variance of a median in units of the variance of one value, for a normal distribution: pi / 2.
 VARIANCE_OF_MEDIAN = 1.57
-IQR_OF_NORMAL = 1.349
 SMALLEST_SPREAD = 1e-3
 # Between the first and the last of these quantiles lies what reasons call usual.
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)

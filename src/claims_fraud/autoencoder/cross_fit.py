@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from claims_fraud.autoencoder.batch import Batch
-from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence, SeenRows, fit_column
 from claims_fraud.autoencoder.contrast import draw_candidates
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
-from claims_fraud.autoencoder.encoding import Ints
+from claims_fraud.autoencoder.encoding import Ints, Singles
 from claims_fraud.autoencoder.folds import smallest_fold
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, said_of_batch
-from claims_fraud.autoencoder.kinds import Encoded
+from claims_fraud.autoencoder.plan import Plan
 from claims_fraud.autoencoder.threads import mapped
 
 logger = logging.getLogger(__name__)
@@ -32,54 +30,6 @@ INNER_FOLDS = 3
 COUNTED = 2
 # Rows of a fold in which values are put to weigh the models, and rows that tell the tail of a number.
 MOST_CANDIDATES = 3_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What does not change from fold to fold.
-
-    Attributes
-    ----------
-    encoders : sequence
-        Of all columns.
-    columns : sequence of Encoded
-        All columns of all rows.
-    scored : sequence of int
-        Places of the columns that are judged.
-    inputs, partners : sequence of tuple of int
-        By place: see `ColumnEvidence`.
-    follows : sequence of bool
-        By place: whether the column is a number that follows from others.
-    derived : sequence of bool
-        By place: whether the column is computed from other columns or claims.
-    groups : int array of shape (n,)
-        Rows of one group are in one part.
-    max_samples : int
-        Rows that trees learn from at most.
-    model_type, settings
-        Of the trees.
-    threads : int
-        How many columns are fitted at once.
-    """
-
-    encoders: Sequence[Any]
-    columns: Sequence[Encoded]
-    scored: Sequence[int]
-    inputs: Sequence[tuple[int, ...]]
-    partners: Sequence[tuple[int, ...]]
-    follows: Sequence[bool]
-    derived: Sequence[bool]
-    groups: Ints
-    max_samples: int
-    model_type: ModelType
-    settings: BoosterSettings
-    threads: int
-
-    def sample(self, rows: Ints, most: int) -> Ints:
-        """Return as many of the rows (positions) as may be used, in order."""
-        if len(rows) <= most:
-            return rows
-        return np.sort(np.random.default_rng(self.settings.seed).choice(rows, most, replace=False))
 
 
 @dataclass(frozen=True)
@@ -115,10 +65,10 @@ def cross_fit(plan: Plan, folds: Ints) -> CrossFit:
         Fold of each row.
     """
     n_rows, kept_fold = len(folds), smallest_fold(folds)
-    said: list[npt.NDArray[np.float32] | None] = [None for _ in plan.scored]
+    said: list[Singles | None] = [None for _ in plan.scored]
     innocent = np.zeros((n_rows, len(plan.scored)), dtype=bool)
     blame = np.zeros((n_rows, len(plan.scored)), dtype=np.float32)
-    put_there: list[list[npt.NDArray[np.float32]]] = [[] for _ in plan.scored]
+    put_there: list[list[Singles]] = [[] for _ in plan.scored]
     kept: tuple[list[ColumnEvidence], Cooccurrence, Ints] | None = None
     n_folds = int(folds.max()) + 1
     for fold in range(n_folds):
@@ -160,10 +110,9 @@ def cross_fit(plan: Plan, folds: Ints) -> CrossFit:
 def _seen_rows(plan: Plan, rows: Ints, outside: Ints) -> SeenRows:
     rows = plan.sample(rows, COUNTED * plan.max_samples)
     inner = _inner_folds(plan.groups[rows], plan.settings.seed)
-    sizes = [encoder.n_codes for encoder in plan.encoders]
 
     def counted(chosen: Ints) -> Cooccurrence:
-        return Cooccurrence.fit(plan.columns, sizes, plan.partners, chosen)
+        return Cooccurrence.fit(plan.columns, plan.sizes, plan.partners, chosen)
 
     parts = [rows[inner == part] for part in range(int(inner.max()) + 1)]
     others = [rows[inner != part] for part in range(len(parts))]
@@ -191,23 +140,19 @@ def _inner_folds(groups: Ints, seed: int) -> Ints:
 def _fit_columns(plan: Plan, seen: SeenRows, fold: int) -> list[ColumnEvidence]:
     def fitted(column: int) -> ColumnEvidence:
         random = np.random.default_rng((plan.settings.seed, fold, column))
-        return fit_column(
-            column, plan.encoders, plan.columns, plan.inputs[column], plan.partners[column], seen,
-            plan.model_type, plan.settings, random, follows=plan.follows[column],
-            derived=plan.derived[column],
-        )  # fmt: skip
+        return fit_column(plan, column, seen, random)
 
     return mapped(fitted, plan.scored, plan.threads)
 
 
 def _said_of_candidates(
     plan: Plan, models: Sequence[ColumnEvidence], world: Cooccurrence, inside: Ints, fold: int
-) -> list[npt.NDArray[np.float32]]:
+) -> list[Singles]:
     """Return what each column's models say of values put into rows that they did not see."""
     rows = plan.sample(inside, MOST_CANDIDATES)
     batch = Batch.of_rows(plan.columns, rows, world)
 
-    def judged(model: ColumnEvidence) -> npt.NDArray[np.float32]:
+    def judged(model: ColumnEvidence) -> Singles:
         random = np.random.default_rng((plan.settings.seed, fold, model.column, 1))
         own, pool = plan.columns[model.column], np.arange(len(plan.groups))
         candidate = draw_candidates(plan.encoders[model.column], own, rows, pool, random)

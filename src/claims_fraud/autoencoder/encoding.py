@@ -17,6 +17,8 @@ from claims_fraud.errors import InputError
 Direction = Literal["high", "low"]
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
+Bools = npt.NDArray[np.bool_]
+Singles = npt.NDArray[np.float32]
 
 # Half a count for every class, so that what training never showed is unlikely and not impossible (Krichevsky-Trofimov).
 PSEUDO_COUNT = 0.5
@@ -24,6 +26,8 @@ PSEUDO_COUNT = 0.5
 MAX_KNOWN_CATEGORIES = 10_000
 # Numbers reach the trees as float32: one beyond what that holds counts as its largest.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
+# Of a normal distribution, in standard deviations: interquartile range, and median absolute deviation.
+IQR_OF_NORMAL, MAD_OF_NORMAL = 1.349, 0.6745
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 

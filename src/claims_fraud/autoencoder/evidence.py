@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 
-from claims_fraud.autoencoder.encoding import Floats
+from claims_fraud.autoencoder.encoding import Bools, Floats, Singles
 
 # No single model's word counts for more, in nats, while models are weighed; nor a column's in the score.
 MOST_WEIGHED = 6.0
@@ -107,11 +106,11 @@ class Stack:
         found = minimize(loss, np.append(0.0, weights), jac=True, method="L-BFGS-B", bounds=bounds).x.round(4)
         return cls(tuple(found[1:].tolist()), float(found[0]), start.prior)
 
-    def evidence(self, said: Floats) -> npt.NDArray[np.float32]:
+    def evidence(self, said: Floats) -> Singles:
         """Return the log Bayes factor of each row, shape (n,), from what the models say of it, (n, models)."""
         total = np.clip(said, LEAST_SAID, MOST_SAID) @ np.asarray(self.weights) + self.offset
         total += np.sign(self.prior) * np.minimum(abs(self.prior), np.maximum(total, 0.0))
-        evidence: npt.NDArray[np.float32] = np.minimum(total, MOST_EVIDENCE).astype(np.float32)
+        evidence: Singles = np.minimum(total, MOST_EVIDENCE).astype(np.float32)
         return evidence
 
 
@@ -141,7 +140,7 @@ class ScoreScale:
         weight = float(np.clip(RARITY_ALONE / (1 + excess**2) ** 2, LEAST_RARITY, MOST_RARITY))
         return cls((float(np.median(rarity)), spread), weight)
 
-    def combine(self, evidence: Floats, rarities: Floats, blame: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def combine(self, evidence: Floats, rarities: Floats, blame: Floats) -> tuple[Floats, Bools]:
         """Return each row's parts, >= 0, shape (n, columns), and the rows judged by rarity, shape (n,).
 
         Parameters

@@ -34,6 +34,13 @@ def row_order(
     return np.argsort(combined, kind="stable")
 
 
+def sample_rows(rows: Ints, most: int, seed: int) -> Ints:
+    """Return the rows (positions), or as many of them, drawn at random, as may be used; in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
 def group_codes(groups: pd.Series | None, rows: int) -> Ints:
     """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
     if groups is None:

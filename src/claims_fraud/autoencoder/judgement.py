@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.batch import Batch
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
-from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, Singles
 from claims_fraud.autoencoder.evidence import ScoreScale
 
-Singles = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 # Rows judged at a time: what is computed for them stays in the processor's cache.
 BATCH_ROWS = 20_000
 

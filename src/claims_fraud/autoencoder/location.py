@@ -16,19 +16,18 @@ from scipy import stats
 
 from claims_fraud.autoencoder.baseline import RELATIONS, Baseline
 from claims_fraud.autoencoder.batch import Batch
-from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
-from claims_fraud.autoencoder.cooccurrence import Singles
-from claims_fraud.autoencoder.encoding import Floats
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, Matrix
+from claims_fraud.autoencoder.encoding import Floats, Singles
 from claims_fraud.autoencoder.kinds import Encoded
+from claims_fraud.autoencoder.plan import Plan
 
-# Trees of the correction beside those of a model of classes, and their step.
+# Trees of the correction and their step, relative to the column's classifier.
 MORE_TREES, SMALLER_STEP = 4, 0.2
 # Deviations beyond which the target of a tree does not grow, so that a hundredfold bill moves none.
 FARTHEST = 4.0
 # Degrees of freedom of Student's t that are tried, and the share of absolute residuals that tells them.
 DEGREES = (2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0)
 TAIL_SHARE = 0.9
-MAD_OF_NORMAL = 0.6745
 # A number that was put there may be another row's, or the row's own times something: a t so many times as wide.
 TIMES_AS_WIDE, WIDE_DEGREES = 5.0, 2.0
 # Rows are exceptions if they are so many widths away, but for a share that may be wrong.
@@ -108,44 +107,38 @@ class LocationModel:
 
 
 def fit_location(  # noqa: PLR0913, PLR0917
+    plan: Plan,
     column: int,
-    encoders: Sequence[Any],
     baseline: Baseline,
     held_out: Sequence[tuple[Batch, Baseline]],
     outside: Batch,
-    partners: Sequence[int],
-    model_type: ModelType,
-    settings: BoosterSettings,
     random: np.random.Generator,
 ) -> LocationModel:
     """Fit the model of a number.
 
     Parameters
     ----------
+    plan : Plan
+        What the fit goes by.
     column : int
         Place of the number.
-    encoders : sequence
-        Of all columns.
     baseline : Baseline
         From all rows that may be seen.
     held_out : sequence of (Batch, Baseline)
         These rows in parts, each beside counts and a start that saw none of the part.
     outside : Batch
         Rows that may not be seen, beside counts of all that may: they tell spread and tail.
-    partners : sequence of int
-        Columns that the trees see.
-    model_type, settings
-        Of the trees.
     random : numpy.random.Generator
         Draws the rows of the density.
     """
+    partners = plan.partners[column]
     numbers = np.concatenate([batch.columns[column].numbers for batch, _ in held_out])
     points, log_density = _density(numbers[~np.isnan(numbers)], random)
     booster = None
     if baseline.kind not in RELATIONS:
-        booster = _fit_correction(column, encoders, held_out, partners, model_type, settings)
-    model = LocationModel(baseline, booster, tuple(partners), 1.0, DEGREES[-1], 0.0, points, log_density)
-    location, spread = model.locate(column, encoders, outside)
+        booster = _fit_correction(plan, column, held_out)
+    model = LocationModel(baseline, booster, partners, 1.0, DEGREES[-1], 0.0, points, log_density)
+    location, spread = model.locate(column, plan.encoders, outside)
     own = outside.columns[column]
     residuals = np.abs((own.numbers - location) / np.hypot(spread, own.rounding / 2))
     residuals = residuals[~np.isnan(residuals)]
@@ -169,29 +162,24 @@ def location_inputs(
     return np.column_stack([*parts, *start]).astype(np.float32, copy=False)
 
 
-def _fit_correction(  # noqa: PLR0913, PLR0917
-    column: int,
-    encoders: Sequence[Any],
-    held_out: Sequence[tuple[Batch, Baseline]],
-    partners: Sequence[int],
-    model_type: ModelType,
-    settings: BoosterSettings,
-) -> Booster | None:
+def _fit_correction(plan: Plan, column: int, held_out: Sequence[tuple[Batch, Baseline]]) -> Booster | None:
+    """Fit the trees that correct the start; None where there is nothing to learn."""
     inputs, target = [], []
     for batch, baseline in held_out:
-        start = baseline.predict(batch.columns, encoders, encoders[column])
+        start = baseline.predict(batch.columns, plan.encoders, plan.encoders[column])
         apart = (batch.columns[column].numbers - start[0]) / start[1]
         known = ~np.isnan(apart)
-        inputs.append(location_inputs(column, batch, partners, start)[known])
+        inputs.append(location_inputs(column, batch, plan.partners[column], start)[known])
         target.append(np.clip(apart[known], -FARTHEST, FARTHEST))
     everything, apart = np.concatenate(inputs), np.concatenate(target)
     # CatBoost refuses to fit where the target or every input is constant.
     if not len(apart) or not np.ptp(apart) > 0 or not (np.ptp(np.nan_to_num(everything), axis=0) > 0).any():
         return None
+    settings = plan.settings
     trees = replace(
         settings, n_estimators=MORE_TREES * settings.n_estimators, learning_rate=SMALLER_STEP * settings.learning_rate
     )
-    return BOOSTERS[model_type].fit(everything, apart, trees, "location")
+    return BOOSTERS[plan.model_type].fit(everything, apart, trees, "location")
 
 
 def _width_and_degrees(residuals: Floats) -> tuple[float, float]:

@@ -19,19 +19,18 @@ import pandas as pd
 from claims_fraud.autoencoder.baseline import RELATIONS, Baseline, predicted_numbers
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
-from claims_fraud.autoencoder.encoding import Floats, Ints, number_values
+from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, number_values
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
 from claims_fraud.autoencoder.location import LocationModel
 from claims_fraud.autoencoder.words import MISSING, number_text, range_text
 
-Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
 # Comparable rows from which on a count says something, and the share of them that may have such a value.
 ENOUGH, MOST_ALIKE = 30, 0.25
 # A category that a larger share of all rows has is not rare. In a row that is judged by rarity less is enough: a
 # category that is ten times less frequent than the most frequent one, or a number of which one row in twenty lies as
 # far out.
-RARE_SHARE, LEAST_RARITY = 0.02, 2.3
+RARE_SHARE, RARE_ENOUGH = 0.02, 2.3
 # A number is extreme if one row in fifty lies as far out, on either side, or if it is as far from the others.
 EXTREME = 3.2
 # How a value differs from what is usual.
@@ -227,8 +226,8 @@ class Explainer:
 
     def _is_pooled(self, column: int, codes: Ints) -> Bools:
         """Return whether a code stands for no value of its own: missing, or a category that is rare."""
-        pooled = 1 if isinstance(self._encoders[column], NumberEncoder) else 3
-        is_pooled: Bools = codes >= self._encoders[column].n_codes - pooled
+        encoder = self._encoders[column]
+        is_pooled: Bools = codes >= encoder.n_codes - encoder.n_pooled
         return is_pooled
 
     def _as_far(self, column: int, own: Encoded, partner: int, codes: Ints, above: Bools) -> Ints:
@@ -292,11 +291,10 @@ class Explainer:
         if partner != ALL_ROWS:
             rows = self._world.distribution(column, partner, code)
         # Rare values are many, none of which is the most frequent.
-        total, pooled = rows.sum(), [len(rows) - 3, len(rows) - 2]
-        texts = np.delete(np.asarray(self._encoders[column].code_texts(), dtype=object), pooled)
-        rows = np.delete(rows, pooled)
-        first = int(rows.argmax())
-        return f"{texts[first]} ({rows[first] / max(int(total), 1):.0%})"
+        encoder = self._encoders[column]
+        named = np.delete(np.arange(encoder.n_codes), np.s_[-encoder.n_pooled : -1])
+        first = int(named[rows[named].argmax()])
+        return f"{encoder.code_texts()[first]} ({rows[first] / max(int(rows.sum()), 1):.0%})"
 
     def _said_of_pairs(  # noqa: PLR0913, PLR0917
         self, column: int, own: Encoded, texts: Objects, compared: Comparison, given: Objects, usual: Objects
@@ -321,7 +319,7 @@ class Explainer:
         """Return how rare each value is, None where it is not; less is enough in rows that are judged by rarity."""
         encoder = self._encoders[column]
         said = np.full(len(texts), None, dtype=object)
-        rare = by_rarity & (own.rarity >= LEAST_RARITY)
+        rare = by_rarity & (own.rarity >= RARE_ENOUGH)
         if isinstance(encoder, CategoryEncoder):
             seen = np.asarray(own.seen)
             for row in np.flatnonzero(rare | (seen <= RARE_SHARE * encoder.n_rows)).tolist():

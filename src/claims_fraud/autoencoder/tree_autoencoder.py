@@ -30,13 +30,14 @@ from claims_fraud.autoencoder.checks import (
     check_parameters,
 )
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
-from claims_fraud.autoencoder.cross_fit import COUNTED, Plan, cross_fit
+from claims_fraud.autoencoder.cross_fit import COUNTED, cross_fit
 from claims_fraud.autoencoder.encoding import Direction, Floats, Ints
 from claims_fraud.autoencoder.evidence import RARITY_OF_DERIVED, ScoreScale
-from claims_fraud.autoencoder.folds import fold_numbers, group_codes, row_order
+from claims_fraud.autoencoder.folds import fold_numbers, group_codes, row_order, sample_rows
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, Judgement, combined, judge_batch
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
 from claims_fraud.autoencoder.persistence import content_hash, packed, read_model, unpack, write_model
+from claims_fraud.autoencoder.plan import Plan
 from claims_fraud.autoencoder.reasons import Explainer
 from claims_fraud.autoencoder.threads import mapped, thread_count
 
@@ -69,7 +70,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     n_folds : int, default 3
         Folds of cross-fitting, at least 2.
     n_estimators : int, default 12
-        Trees of a column's model of classes; its second model has four times as many, of a smaller step.
+        Trees per column classifier; the second model of each column has four times as many, with a smaller step.
     max_depth : int, default 4
         Depth of a tree, at most 16.
     learning_rate : float, default 0.5
@@ -357,7 +358,11 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def usual_range(self, data: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
         """Return between which numbers four of five comparable rows lie, each of shape (n,); see `Explainer`."""
         check_is_fitted(self, "models_")
-        return self._explainer.usual_range(self.features_.index(name), self._encode(data))
+        column, explainer = self.features_.index(name), self._explainer
+        starts = range(0, max(len(data), 1), BATCH_ROWS)
+        pieces = (self._encode(data.iloc[start : start + BATCH_ROWS]) for start in starts)
+        low, high = zip(*(explainer.usual_range(column, piece) for piece in pieces), strict=True)
+        return np.concatenate(low), np.concatenate(high)
 
     def percentile(self, fraud_scores: Floats) -> Floats:
         """Return the percentile of scores among the cross-fitted training scores, in [0, 100)."""
@@ -442,10 +447,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
 
     def _some_rows(self, columns: Sequence[Encoded]) -> Ints:
         """Return the positions of all rows, or of as many as a model may learn from."""
-        rows = np.arange(len(columns[0].codes))
-        if len(rows) <= COUNTED * self.max_samples:
-            return rows
-        return np.sort(np.random.default_rng(self.seed).choice(rows, COUNTED * self.max_samples, replace=False))
+        return sample_rows(np.arange(len(columns[0].codes)), COUNTED * self.max_samples, self.seed)
 
     def _rarities(self, columns: Sequence[Encoded]) -> Any:
         derived = self.derived_from or {}

@@ -16,8 +16,3 @@ def range_text(low: float, high: float) -> str:
     """Return a range with an en dash, or the one number that it is."""
     ends = number_text(low), number_text(high)
     return ends[0] if ends[0] == ends[1] else "–".join(ends)
-
-
-def count_text(count: int, what: str = "claim") -> str:
-    """Return a count with its noun, "1 claim" or "1,200 claims"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

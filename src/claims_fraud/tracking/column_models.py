@@ -22,7 +22,7 @@ REQUIREMENTS = ("mlflow", "numpy")
 
 
 def log_column_models(model: ClaimsTreeAutoencoder, schema: str | None) -> list[str]:
-    """Log the model of classes of each scored column to the active run as ``model_<column>``.
+    """Log the classifier of each scored column to the active run as ``model_<column>``.
 
     Parameters
     ----------

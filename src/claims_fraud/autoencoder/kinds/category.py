@@ -74,6 +74,11 @@ class CategoryEncoder:
         """Categories with enough rows, rare, unseen, and missing."""
         return len(self.supported) + 3
 
+    @property
+    def n_pooled(self) -> int:
+        """Codes that stand for no value of its own, the last ones: rare, unseen, missing."""
+        return 3
+
     @cached_property
     def supported(self) -> Ints:
         """Positions in ``categories`` of those that have a code of their own."""

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from claims_fraud.autoencoder.encoding import Ints
-
-Bools = npt.NDArray[np.bool_]
+from claims_fraud.autoencoder.encoding import Bools, Ints
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from claims_fraud.autoencoder.encoding import (
+    IQR_OF_NORMAL,
     PSEUDO_COUNT,
     SMALLEST_SCALE,
     Direction,
@@ -36,7 +37,6 @@ CONTINUOUS_SHARE = 0.2
 # A rounding step is the largest of which nearly all values are multiples.
 STEPS = (1e4, 1e3, 1e2, 10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01)
 MULTIPLES = 0.98
-IQR_OF_NORMAL = 1.349
 # Deviations beyond which a number is no farther: their squares still fit in the float32 that they are kept as.
 FARTHEST = 1e12
 MORE_THAN_HALF = 0.5
@@ -154,6 +154,11 @@ class NumberEncoder:
     def n_codes(self) -> int:
         """As many as there are classes."""
         return self.n_classes
+
+    @property
+    def n_pooled(self) -> int:
+        """Codes that stand for no value of its own, the last one: missing."""
+        return 1
 
     @property
     def marginal(self) -> Floats:
