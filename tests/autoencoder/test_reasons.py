@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -312,6 +314,23 @@ class TestReasonsHold:
             assert [one for one in found if one is not None] == expected
             gave_way += out[0] and said[0] is None and bool(expected)
         assert gave_way > 0
+
+    def test_where_no_reason_is_left_the_largest_part_says_how_few_claims_are_like_it(self, make_model, make_claims):
+        claims = make_claims(900, 7)
+        few = claims.index[claims["code"] == "surgery"][:12]
+        claims.loc[few, "code"] = "graft"
+        # Between what graft and all other codes have, so that none with enough claims speaks against it.
+        claims.loc[few, "amount"] = np.linspace(40, 41, 12)
+        claims.loc[few, "specialty"] = "GP"
+        claims.loc[few[0], "amount"] = 100.0
+        model = make_model("xgboost")
+        model.fit(claims, ["code", "specialty"], ["amount"])
+        place = claims.index.get_loc(few[0])
+        judgement = model.training_judgement_.take(np.array([place]))
+        explained = model.explain(claims.loc[few[:1]], top=None).set_index("column")["sentence"]
+        assert explained["amount"] is None
+        (reason,) = model.reasons(claims.loc[few[:1]], judgement, top=1)["reason_1"]
+        assert re.fullmatch(r"amount 100; unusual for code graft, which only \d+ other claims have", reason)
 
     def test_a_new_code_is_never_seen(self, fitted, claims, odd):
         new = odd[odd["code"] == "new"]

@@ -153,6 +153,26 @@ class Explainer:
             }
         )
 
+    def last_resort(self, column: int, values: pd.Series, columns: Sequence[Encoded], *, counted: Bools) -> Objects:
+        """Return what to say of values that no comparison with enough rows speaks against, shape (n,).
+
+        It names the value of the row that speaks against them most among those that few rows have, and how few; None
+        where there is none. See `explained` for the parameters.
+        """
+        own, texts = columns[column], self._encoders[column].texts(values)
+        said, strength = np.full(len(texts), None, dtype=object), np.zeros(len(texts))
+        for partner in self._quotable(column):
+            codes = columns[partner].codes
+            rows = self._world.counts[partner][codes] - counted
+            against = self._against(column, own, partner, codes)
+            few = (rows > 0) & (rows < ENOUGH) & ~self._is_pooled(partner, codes) & ~own.absent
+            for row in np.flatnonzero(few & (against > strength)).tolist():
+                strength[row] = against[row]
+                given = self._code_texts[partner][codes[row]]
+                only = f"which only {rows[row]:,} other claim{'s have' if rows[row] > 1 else ' has'}"
+                said[row] = f"{self._features[column]} {texts[row]}; unusual for {given}, {only}"
+        return said
+
     def usual_range(self, column: int, columns: Sequence[Encoded]) -> tuple[Floats, Floats]:
         """Return between which numbers four of five comparable rows lie, each (n,): those of the tightest group.
 
@@ -190,21 +210,16 @@ class Explainer:
             comparable = world.counts[partner][codes] - counted
             # That another value is missing, or rare, is nothing that claims have in common.
             comparable = np.where(self._is_pooled(partner, codes), 0, comparable)
-            against = -world.lifts(column, own.codes, partner, codes)
-            low = high = nothing
-            if numeric:
-                table = world.groups[column, partner]
-                # Beyond what the range is rounded to, else the sentence would refute itself.
-                half = own.rounding / 2
-                below, above = own.numbers < table.low[codes] - half, own.numbers > table.high[codes] + half
-                far = np.abs(own.numbers - table.median[codes]) / table.spread[codes]
-                against = np.where(missing, against, np.where(below | above, far, 0.0))
-                low, high = table.low[codes], table.high[codes]
+            against = self._against(column, own, partner, codes)
             stronger = (comparable >= ENOUGH) & (against > strength) & ~pooled & ~own.absent
             if not stronger.any():
                 continue
             such = world.both(column, own.codes, partner, codes)
+            low = high = nothing
             if numeric:
+                table = world.groups[column, partner]
+                low, high = table.low[codes], table.high[codes]
+                above = own.numbers > table.median[codes]
                 such = np.where(missing, such, self._as_far(column, own, partner, codes, above))
             such = such - counted
             stronger &= such <= MOST_ALIKE * comparable
@@ -216,6 +231,22 @@ class Explainer:
         paired = best.partner != ALL_ROWS
         low, high = (np.where(paired, encoder.restore(end.astype(float)), end) for end in (best.low, best.high))
         return replace(best, low=low, high=high)
+
+    def _against(self, column: int, own: Encoded, partner: int, codes: Ints) -> Floats:
+        """Return how much the partner's values speak against those of the column, shape (n,); 0 where not at all.
+
+        Of a category, or of a missing value, the negative lift; of a number that lies outside of what four of five rows
+        have, how many spreads it is away.
+        """
+        against: Floats = np.maximum(-self._world.lifts(column, own.codes, partner, codes), 0.0)
+        if own.standardized is None:
+            return against
+        table = self._world.groups[column, partner]
+        # Beyond what the range is rounded to, else the sentence would refute itself.
+        half = own.rounding / 2
+        outside = (own.numbers < table.low[codes] - half) | (own.numbers > table.high[codes] + half)
+        far = np.abs(own.numbers - table.median[codes]) / table.spread[codes]
+        return np.where(np.isnan(own.numbers), against, np.where(outside, far, 0.0))
 
     def _quotable(self, column: int) -> tuple[int, ...]:
         """Return the columns in which claims may be called comparable: of a claim's own, none that history makes."""

@@ -315,7 +315,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         """Return the reasons of rows that `judge` or `fit` judged: reason_1, reason_2, …, None where there is none.
 
         They are the sentences of `explain`, of the parts that are no less than an equal share of the score, the largest
-        first. A part for which there are too few comparable claims gives way to the next one.
+        first. A part for which there are too few comparable claims gives way to the next one; where there is no next
+        one, the reason says that there are only so few.
 
         Parameters
         ----------
@@ -348,6 +349,17 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
                     better = phrases[name].iloc[start + rows].to_numpy(dtype=object)
                     said = np.where(pd.isna(said) | pd.isna(better), said, better)
                 sentences[start + rows, place] = said
+            # What stands out most is named even if the claims like it are too few to be quoted.
+            silent = pd.isna(sentences[batch]).all(axis=1) & stands_out[batch, 0]
+            for position, name in enumerate(names):
+                rows = np.flatnonzero(silent & (places[batch, 0] == position))
+                inside = [column.take(rows) for column in columns]
+                sentences[start + rows, 0] = explainer.last_resort(
+                    self.features_.index(name),
+                    data[name].iloc[start + rows],
+                    inside,
+                    counted=judgement.counted[start + rows],
+                )
         # Those that there are, in their order.
         order = np.argsort(pd.isna(sentences), axis=1, kind="stable")[:, :top]
         chosen = np.full((len(data), top), None, dtype=object)
