@@ -57,7 +57,7 @@ class TrainingParameters(BaseModel):
     evaluate_labels: bool = Field(
         False, description="Compare scores with `claim_labels` (or the label column) in `training_metrics`."
     )
-    seed: int = Field(0, ge=0, description="Of folds, sample and trees.")
+    seed: int = Field(0, ge=0, description="Of samples and trees.")
     n_jobs: int = Field(-1, ge=-1, description="Threads; -1 takes all cores.")
     device: Device = Field("cpu", description="What trees are grown on; `gpu` needs one that CUDA can use.")
 

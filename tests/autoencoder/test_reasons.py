@@ -311,7 +311,8 @@ class TestReasonsHold:
         gave_way = 0
         for said, out, found in zip(sentences, stands_out, reasons, strict=True):
             expected = [one for one, chosen in zip(said, out, strict=True) if chosen and one is not None]
-            assert [one for one in found if one is not None] == expected
+            # Where none is left, the largest part says how few claims are like it.
+            assert [one for one in found if one is not None and "which only" not in one] == expected
             gave_way += out[0] and said[0] is None and bool(expected)
         assert gave_way > 0
 

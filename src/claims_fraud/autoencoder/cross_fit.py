@@ -17,7 +17,7 @@ from claims_fraud.autoencoder.column_evidence import ColumnEvidence, SeenRows, f
 from claims_fraud.autoencoder.contrast import draw_candidates
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
 from claims_fraud.autoencoder.encoding import Ints, Singles
-from claims_fraud.autoencoder.folds import smallest_fold
+from claims_fraud.autoencoder.folds import inner_fold_numbers, smallest_fold
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, said_of_batch
 from claims_fraud.autoencoder.plan import Plan
 from claims_fraud.autoencoder.threads import mapped
@@ -109,7 +109,7 @@ def cross_fit(plan: Plan, folds: Ints) -> CrossFit:
 
 def _seen_rows(plan: Plan, rows: Ints, outside: Ints) -> SeenRows:
     rows = plan.sample(rows, COUNTED * plan.max_samples)
-    inner = _inner_folds(plan.groups[rows], plan.settings.seed)
+    inner = inner_fold_numbers(plan.groups[rows], INNER_FOLDS)
 
     def counted(chosen: Ints) -> Cooccurrence:
         return Cooccurrence.fit(plan.columns, plan.sizes, plan.partners, chosen)
@@ -127,14 +127,6 @@ def _seen_rows(plan: Plan, rows: Ints, outside: Ints) -> SeenRows:
     )
     few = Batch.of_rows(plan.columns, plan.sample(outside, MOST_CANDIDATES), world)
     return SeenRows(rows, inner, held_out, few_held_out, world, few)
-
-
-def _inner_folds(groups: Ints, seed: int) -> Ints:
-    """Return the part of each row, rows of a group in one; each row is a group of its own where groups are too few."""
-    distinct, codes = np.unique(groups, return_inverse=True)
-    if len(distinct) < INNER_FOLDS:
-        codes, distinct = np.arange(len(groups)), groups
-    return (np.random.default_rng(seed).permutation(len(distinct)) % min(INNER_FOLDS, len(distinct)))[codes]
 
 
 def _fit_columns(plan: Plan, seen: SeenRows, fold: int) -> list[ColumnEvidence]:

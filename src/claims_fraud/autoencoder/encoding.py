@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
+Hashes = npt.NDArray[np.uint64]
 
 # Half a count for every class, so that what training never showed is unlikely and not impossible (Krichevsky-Trofimov).
 PSEUDO_COUNT = 0.5

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from claims_fraud.autoencoder.encoding import Ints, category_values, number_values
+from claims_fraud.autoencoder.encoding import Hashes, Ints, category_values, number_values
 from claims_fraud.errors import InputError
 
 # Odd and large, so that hashes of several columns do not cancel out.
@@ -41,13 +41,18 @@ def sample_rows(rows: Ints, most: int, seed: int) -> Ints:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def group_codes(groups: pd.Series | None, rows: int) -> Ints:
-    """Return each row's group as a number from 0, in the groups' order by name; a missing group is a group a row."""
+def group_hashes(groups: pd.Series | None, rows: int) -> Hashes:
+    """Return a hash of the name of each row's group, shape (n,); a missing group is a group a row.
+
+    Where there are no groups each row is its own; rows that hold the same, neighbors in `row_order`, are then far apart.
+    """
     if groups is None:
-        return np.arange(rows)
+        return np.arange(rows, dtype=np.uint64) * np.uint64(MULTIPLIER)
     _check_groups(groups, rows)
-    codes, unique = pd.factorize(category_values(pd.Series(groups)), sort=True, use_na_sentinel=True)
-    return np.unique(np.where(codes < 0, len(unique) + np.arange(rows), codes), return_inverse=True)[1]
+    names = category_values(pd.Series(groups))
+    hashes: Hashes = pd.util.hash_array(names.fillna("").to_numpy(), categorize=True)
+    alone = names.isna().to_numpy()
+    return np.where(alone, pd.util.hash_array(np.cumsum(alone)), hashes)
 
 
 def _check_groups(groups: pd.Series | None, rows: int) -> None:
@@ -55,16 +60,30 @@ def _check_groups(groups: pd.Series | None, rows: int) -> None:
         raise InputError(f"groups has {len(groups):,} values for {rows:,} rows; give one a row, in the rows' order.")
 
 
-def fold_numbers(groups: pd.Series | None, rows: int, n_folds: int, seed: int) -> Ints:
-    """Return each row's fold, in 0 … n_folds - 1; rows of a group share it."""
-    codes = group_codes(groups, rows)
-    n_groups = int(codes.max()) + 1 if rows else 0
-    if n_groups < n_folds:
+def fold_numbers(groups: Hashes, n_folds: int) -> Ints:
+    """Return each row's fold, in 0 … n_folds - 1, shape (n,); rows of a group, see `group_hashes`, share it.
+
+    Folds are stretches of the groups in the order of their hashes, so that with a few more groups few go to another
+    fold: other models would judge their rows, whose scores would change though nothing that is known of them did.
+    """
+    distinct, ranks = np.unique(groups, return_inverse=True)
+    if len(distinct) < n_folds:
         raise InputError(
-            f"{n_folds} folds need at least {n_folds} rows and groups, found {rows:,} rows in {n_groups:,} groups. "
-            "Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
+            f"{n_folds} folds need at least {n_folds} rows and groups, found {len(groups):,} rows in {len(distinct):,} "
+            "groups. Give more claims, lower n_folds, or choose smaller groups (folds_by: claim)."
         )
-    return (np.random.default_rng(seed).permutation(n_groups) % n_folds)[codes]
+    folds: Ints = ranks * n_folds // len(distinct)
+    return folds
+
+
+def inner_fold_numbers(groups: Hashes, n_folds: int) -> Ints:
+    """Return each row's part of the rows outside of a fold: as `fold_numbers`, and independent of it.
+
+    Each row is a group of its own where groups are too few, and there are fewer parts where rows are.
+    """
+    if len(np.unique(groups)) < n_folds:
+        groups = np.arange(len(groups), dtype=np.uint64)
+    return fold_numbers(groups * np.uint64(MULTIPLIER), min(n_folds, len(groups)))
 
 
 def smallest_fold(folds: Ints) -> int:

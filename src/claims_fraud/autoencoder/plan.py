@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
-from claims_fraud.autoencoder.encoding import Ints
+from claims_fraud.autoencoder.encoding import Hashes, Ints
 from claims_fraud.autoencoder.folds import sample_rows
 from claims_fraud.autoencoder.kinds import Encoded
 
@@ -30,7 +30,7 @@ class Plan:
         By place: whether the column is a number that follows from others.
     derived : sequence of bool
         By place: whether the column is computed from other columns or claims.
-    groups : int array of shape (n,)
+    groups : uint64 array of shape (n,)
         Rows of one group are in one part.
     max_samples : int
         Rows that trees learn from at most.
@@ -47,7 +47,7 @@ class Plan:
     partners: Sequence[tuple[int, ...]]
     follows: Sequence[bool]
     derived: Sequence[bool]
-    groups: Ints
+    groups: Hashes
     max_samples: int
     model_type: ModelType
     settings: BoosterSettings

@@ -33,7 +33,7 @@ from claims_fraud.autoencoder.column_evidence import ColumnEvidence
 from claims_fraud.autoencoder.cross_fit import COUNTED, cross_fit
 from claims_fraud.autoencoder.encoding import Direction, Floats, Ints
 from claims_fraud.autoencoder.evidence import RARITY_OF_DERIVED, ScoreScale
-from claims_fraud.autoencoder.folds import fold_numbers, group_codes, row_order, sample_rows
+from claims_fraud.autoencoder.folds import fold_numbers, group_hashes, row_order, sample_rows
 from claims_fraud.autoencoder.judgement import BATCH_ROWS, Evidence, Judgement, combined, judge_batch
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
 from claims_fraud.autoencoder.persistence import content_hash, packed, read_model, unpack, write_model
@@ -85,7 +85,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         Columns that one column's model looks at: those that tell most of it, where there are more. It bounds the cost
         of a wide table.
     seed : int, default 0
-        Of the folds, where no groups are given, and of the trees.
+        Of the rows and values drawn, and of the trees; folds go by the groups' names.
     n_jobs : int, default -1
         Threads; -1 takes all cores.
     device : {"cpu", "gpu"}, default "cpu"
@@ -208,7 +208,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         order = row_order(data, self.cat_features_, self.num_features_, groups)
         columns = [column.take(order) for column in self._encode(data)]
         groups = None if groups is None else pd.Series(groups).iloc[order]
-        folds = fold_numbers(groups, len(data), self.n_folds, self.seed)
+        hashes = group_hashes(groups, len(data))
+        folds = fold_numbers(hashes, self.n_folds)
         threads = thread_count(self.n_jobs)
         plan = Plan(
             encoders=list(self.encoders_.values()),
@@ -218,7 +219,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             partners=self._most_telling(columns, min(self.max_inputs, MOST_PARTNERS)),
             follows=self._follows(columns),
             derived=[name in (self.derived_from or {}) for name in features],
-            groups=group_codes(groups, len(data)),
+            groups=hashes,
             max_samples=self.max_samples,
             model_type=self.model_type,
             # Columns are fitted side by side; a GPU is one.

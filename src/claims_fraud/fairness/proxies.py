@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from claims_fraud.autoencoder.boosters import BoosterSettings, Matrix
 from claims_fraud.autoencoder.column_model import ColumnModel, cross_fitted
 from claims_fraud.autoencoder.encoding import Floats, Ints
-from claims_fraud.autoencoder.folds import fold_numbers
+from claims_fraud.autoencoder.folds import fold_numbers, group_hashes
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoder, NumberEncoder
 from claims_fraud.fairness.groups import labels
 
@@ -75,7 +75,7 @@ def proxy_strength(  # noqa: PLR0913
     if len(np.unique(classes)) < 2:
         return None
     inputs = _inputs(data, categorical, numeric)
-    folds = fold_numbers(data[people].reset_index(drop=True), len(data), N_FOLDS, settings.seed)
+    folds = fold_numbers(group_hashes(data[people], len(data)), N_FOLDS)
     model, predictions = cross_fitted(partial(_fit, inputs, classes, settings), inputs, encoder.marginal, folds)
     probabilities = np.zeros((len(data), encoder.n_classes))
     for rows, predicted in predictions:
