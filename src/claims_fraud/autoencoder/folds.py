@@ -44,7 +44,7 @@ def sample_rows(rows: Ints, most: int, seed: int) -> Ints:
 def group_hashes(groups: pd.Series | None, rows: int) -> Hashes:
     """Return a hash of the name of each row's group, shape (n,); a missing group is a group a row.
 
-    Where there are no groups each row is its own; rows that hold the same, neighbors in `row_order`, are then far apart.
+    Where there are no groups each row is its own; rows that hold the same, neighbors in `row_order`, are then apart.
     """
     if groups is None:
         return np.arange(rows, dtype=np.uint64) * np.uint64(MULTIPLIER)
