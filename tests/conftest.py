@@ -10,7 +10,7 @@ import pytest
 
 # Before MLflow is imported, which sets up its logging unless the settings tell it not to.
 import claims_fraud.settings  # noqa: F401
-from support import MEDICARE, MEDICARE_ROWS, Project, make_project, working_in
+from support import Project, make_project, working_in
 
 
 @pytest.fixture(scope="module")
@@ -19,19 +19,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     path = tmp_path_factory.mktemp("project")
     with working_in(make_project(path).path):
         yield Project(path)
-
-
-@pytest.fixture(scope="session")
-def medicare(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project after a run on the first of the Medicare claims, to read from."""
-    if not MEDICARE.exists():
-        pytest.skip("the public Medicare claims are not in ../shared/data")
-    project = make_project(tmp_path_factory.mktemp("medicare"))
-    with working_in(project.path):
-        pd.read_parquet(MEDICARE).head(MEDICARE_ROWS).to_parquet("medicare.parquet", index=False)
-        small = "training.n_estimators=2,training.n_folds=2,training.max_classes=8,scoring.threshold_percentile=90"
-        assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small}") == (0, "")
-    return project
 
 
 @pytest.fixture

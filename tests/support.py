@@ -27,7 +27,10 @@ MEDICARE_ROWS = 3_000
 # Files whose names nobody knows beforehand: the log of events, and samples named by their hash.
 NAMED_BY_RUNS = (Path("08_reporting/events"), Path("05_model_input/training_claims"))
 # Enough to run, too little to wait for.
-QUICK = "as_of=2026-06-30,training.n_estimators=3,training.max_depth=3,training.n_jobs=1,fairness.role_rows=300"
+QUICK = (
+    "as_of=2026-06-30,training.n_estimators=3,training.n_folds=2,training.max_depth=3,training.n_jobs=1,"
+    "fairness.role_rows=0"
+)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,18 +24,14 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from claims_fraud import __version__
-from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.coordination import coordination_impl
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.hooks import ProjectHooks
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import (
-    MEDICARE,
-    MEDICARE_ROWS,
     QUICK,
     REPOSITORY,
     Project,
-    copy_of,
     make_project,
     named_by_a_run,
     working_in,
@@ -267,7 +264,7 @@ class TestMlflow:
 
     def test_has_every_parameter_by_its_name(self, first):
         params = first.data.params
-        assert params["training.n_folds"] == "3"
+        assert params["training.n_folds"] == "2"
         assert params["training.n_estimators"] == "3"
         assert params["as_of"] == "2026-06-30"
         assert params["columns.protected.patient_age"] == "context"
@@ -337,7 +334,8 @@ class TestMlflow:
         assert (first.info.status, first.info.run_name) == ("FINISHED", "__default__")
 
     def test_no_value_of_a_claim_is_recorded(self, first, project):
-        told = json.dumps([first.data.params, first.data.metrics, first.data.tags])
+        # Words of their own: digits of a metric may happen to be those of a code.
+        told = set(re.findall(r"[\w.-]+", json.dumps([first.data.params, first.data.metrics, first.data.tags])))
         raw = project.table("01_raw/claims_train.parquet")
         for name in ("claim_id", "patient_id", "provider_id", "diagnosis_code", "procedure_code"):
             assert not [value for value in raw[name].dropna().unique() if value in told], name
@@ -375,7 +373,7 @@ class TestMlflow:
 
     def test_a_run_that_fails_is_marked_and_the_next_begins_anew(self, project):
         status, told = project.run(
-            "--pipelines=training", params="training.folds_by=claim,training.max_training_rows=2"
+            "--pipelines=training", params="training.folds_by=claim,training.max_training_rows=1"
         )
         assert (status, "need as many of them" in told) == (1, True)
         assert project.run("--nodes=list_top_claims") == (0, "")
@@ -455,41 +453,3 @@ class TestTools:
         # What `kedro ipython` runs, without starting Kedro a second time.
         shown = call("ipython", "--ext=kedro.ipython", "-c", "print('rows', len(catalog.load('fraud_scores')))")
         assert "rows 1000" in shown.stdout, shown.stdout + shown.stderr
-
-
-class TestMedicare:
-    def test_valid_and_rejected_rows_are_all_that_were_read(self, medicare):
-        features = medicare.table("medicare/04_feature/features.parquet")
-        rejected = medicare.table("medicare/02_intermediate/rejected_claims.parquet")
-        assert len(features) + len(rejected) == MEDICARE_ROWS
-        assert len(medicare.table("medicare/07_model_output/fraud_scores.parquet")) == len(features)
-
-    def test_race_is_kept_and_never_in_the_model(self, medicare):
-        model = ClaimsTreeAutoencoder.load(medicare.data / "medicare/06_models/autoencoder_catboost")
-        assert "Race" not in (*model.cat_features_, *model.num_features_, *model.context_features)
-        scores = medicare.table("medicare/07_model_output/fraud_scores.parquet")
-        assert "Race" in scores
-        assert "surprise_Race" not in scores
-        assert not any(scores[f"reason_{number}"].str.contains("Race").any() for number in (1, 2, 3))
-
-    def test_peers_of_providers_share_the_state(self, medicare):
-        providers = medicare.table("medicare/07_model_output/provider_scores.parquet")
-        assert list(providers)[:2] == ["Provider", "State"]
-        assert providers["peers"].str.contains(" of State ").any()
-
-    def test_age_and_duration_are_derived_from_dates(self, medicare):
-        first = medicare.table("medicare/04_feature/features.parquet").iloc[0]
-        start, end, birth = (first[name] for name in ("ClaimStartDt", "ClaimEndDt", "DOB"))
-        assert first["claim_duration_days"] == (end - start).days
-        birthday_to_come = (start.month, start.day) < (birth.month, birth.day)
-        assert first["patient_age"] == start.year - birth.year - birthday_to_come
-
-    def test_new_claims_are_kept_once_each_by_their_id(self, medicare, tmp_path):
-        claims = pd.read_parquet(MEDICARE).iloc[MEDICARE_ROWS : MEDICARE_ROWS + 40]
-        with copy_of(medicare.path, tmp_path) as project:
-            for batch in (claims.head(30), claims.tail(30)):
-                batch.to_parquet("later.parquet", index=False)
-                params = "new_claims=later.parquet"
-                assert project.run("--env=medicare", "--pipelines=score_new", params=params) == (0, "")
-            kept = project.table("medicare/04_feature/new_features.parquet")["ClaimID"].tolist()
-        assert kept == sorted(claims["ClaimID"])

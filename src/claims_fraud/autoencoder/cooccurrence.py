@@ -26,6 +26,8 @@ PRIOR_ROWS = 3.0
 # Variance of a median in units of the variance of one value, for a normal distribution: pi / 2.
 VARIANCE_OF_MEDIAN = 1.57
 SMALLEST_SPREAD = 1e-3
+# Codes that fit in 16 bits.
+SMALL_CODES = 65_536
 # Between the first and the last of these quantiles lies what reasons call usual.
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -125,21 +127,29 @@ class GroupTable:
     @classmethod
     def fit(cls, codes: Ints, values: Singles, n_codes: int) -> Self:
         """Summarize standardized values, NaN where missing, of n rows by their codes."""
-        known = ~np.isnan(values)
-        codes, values = codes[known], values[known]
+        order = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+        (table,) = cls.of_sorted(values[order], [(codes[order], n_codes)])
+        return table
+
+    @classmethod
+    def of_sorted(cls, values: Singles, groupings: Iterable[tuple[Ints, int]]) -> list[Self]:
+        """Summarize values, increasing and none missing, by the codes of each of some columns, which are so many."""
         if not len(values):
-            nothing = np.zeros(n_codes, np.float32)
-            return cls(nothing, nothing, nothing + 1, nothing, nothing)
+            return [cls(*np.repeat([[0.0], [0.0], [1.0], [0.0], [0.0]], n, 1).astype(np.float32)) for _, n in groupings]
+        overall = grouped_quantiles(np.zeros(len(values), dtype=np.int64), values, 1, QUANTILES)[1]
+        at_large = float(_spread(overall)[0]) or float(values.std()) or 1.0
+        return [cls._of_groups(codes, values, n_codes, overall, at_large) for codes, n_codes in groupings]
+
+    @classmethod
+    def _of_groups(cls, codes: Ints, values: Singles, n_codes: int, overall: Floats, spread_at_large: float) -> Self:
         rows, own = grouped_quantiles(codes, values, n_codes, QUANTILES)
-        overall = np.quantile(values, QUANTILES)
-        spread_at_large = _spread(overall) or float(values.std()) or 1.0
         weights = np.maximum(rows - 1, 0)
         total = weights.sum()
         within = np.average(_spread(own) ** 2, weights=weights) if total else spread_at_large**2
         pooled = np.sqrt((weights * _spread(own) ** 2 + PRIOR_ROWS * within) / (weights + PRIOR_ROWS))
         # How well so few rows tell the median.
         pooled = pooled * np.sqrt(1 + VARIANCE_OF_MEDIAN / np.maximum(rows, 1))
-        own = np.where(rows > 0, own, overall[:, None])
+        own = np.where(rows > 0, own, overall)
         spread = np.where(rows > 0, pooled, spread_at_large) + SMALLEST_SPREAD
         return cls(*(array.astype(np.float32) for array in (rows, own[2], spread, own[0], own[-1])))
 
@@ -177,10 +187,15 @@ class Cooccurrence:
         wanted = {(place, other) for place, others in enumerate(partners) for other in others}
         pairs = sorted({(min(pair), max(pair)) for pair in wanted})
         groups: dict[tuple[int, int], GroupTable] = {}
-        for place, other in sorted(wanted):
+        for place, others in enumerate(partners):
             numbers = values[place]
-            if numbers is not None:
-                groups[place, other] = GroupTable.fit(codes[other], numbers, sizes[other])
+            if numbers is None:
+                continue
+            # Sorted once for all columns that group them; missing ones come last.
+            order = np.argsort(numbers, kind="stable")[: np.count_nonzero(~np.isnan(numbers))]
+            given = sorted(set(others))
+            tables = GroupTable.of_sorted(numbers[order], [(codes[other][order], sizes[other]) for other in given])
+            groups |= {(place, other): table for other, table in zip(given, tables, strict=True)}
         return cls(
             {(a, b): PairTable.fit(codes[a], codes[b], (sizes[a], sizes[b])) for a, b in pairs},
             groups,
@@ -239,19 +254,18 @@ class Cooccurrence:
 
 
 def grouped_quantiles(codes: Ints, values: Floats, n_codes: int, levels: Sequence[float]) -> tuple[Ints, Floats]:
-    """Return rows, shape (codes,), and quantiles, shape (levels, codes), of values by code; 0 where there are none."""
-    order = np.lexsort((values, codes))
+    """Return rows, (codes,), and quantiles, (levels, codes), of increasing values by code; 0 where there are none."""
+    # A stable sort keeps the values of a code in their order; of small integers it is one of buckets.
+    order = np.argsort(codes.astype(np.uint16) if n_codes <= SMALL_CODES else codes, kind="stable")
     values = np.asarray(values[order], dtype=float)
     rows = np.bincount(codes, minlength=n_codes)
     starts = np.concatenate([[0], np.cumsum(rows)[:-1]])
     last = np.maximum(rows - 1, 0)
-    quantiles = np.zeros((len(levels), n_codes))
-    for place, level in enumerate(levels):
-        position = level * last
-        below = np.floor(position).astype(np.int64)
-        at = np.minimum(starts + below, len(values) - 1)
-        above = np.minimum(starts + np.minimum(below + 1, last), len(values) - 1)
-        quantiles[place] = np.where(rows > 0, values[at] + (position - below) * (values[above] - values[at]), 0.0)
+    position = np.asarray(levels)[:, None] * last
+    below = np.floor(position).astype(np.int64)
+    at = np.minimum(starts + below, len(values) - 1)
+    above = np.minimum(starts + np.minimum(below + 1, last), len(values) - 1)
+    quantiles = np.where(rows > 0, values[at] + (position - below) * (values[above] - values[at]), 0.0)
     return rows, quantiles
 
 
