@@ -210,6 +210,7 @@ class TestSchemas:
             "model_type",
             "model_version",
             "scored_at",
+            "row_hash",
         ]
 
     def test_rank_and_flag_stand_beside_the_score(self):
@@ -228,6 +229,7 @@ class TestSchemas:
             "model_type",
             "model_version",
             "scored_at",
+            "row_hash",
         ]
 
     def test_each_column_has_a_type_and_a_description(self):

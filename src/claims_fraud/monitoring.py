@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from claims_fraud.claims import Columns
-from claims_fraud.claims.hashing import stable_hash
+from claims_fraud.claims.columns import ROW_HASH
+from claims_fraud.claims.hashing import row_hashes, stable_hash
 from claims_fraud.claims.tables import TYPES, described
 from claims_fraud.drift import PSIMonitor, ReferenceProfile, combined, confirmed, count_rows, worst
 from claims_fraud.drift.verdicts import DRIFTED, DRIFTING, INSUFFICIENT
@@ -82,10 +83,16 @@ def scores_compared(columns: Columns) -> list[str]:
     return [SCORE, *columns.surprises]
 
 
+def scores_needed(columns: Columns) -> list[str]:
+    """Return the columns of `fraud_scores` that are read."""
+    return [*scores_compared(columns), FLAGGED, VERSION, ROW_HASH]
+
+
 def count_claims(claims: pd.DataFrame, profile: ReferenceProfile, columns: Columns, period: Period) -> Counted:
     """Return the counts of a batch of claims with their scores by period; of what JSON has.
 
-    Scores of another model than that of the profile are not counted, nor are claims without one.
+    Scores of another model than that of the profile are not counted, nor are claims without one. ``stale`` are the
+    claims that have other values now than those they were scored by.
     """
     keys = in_periods(claims[columns.claim_date], period)
     return {str(key): _count_period(rows, profile, columns) for key, rows in claims.groupby(keys)}
@@ -196,7 +203,8 @@ def check_gate(verdict: Mapping[str, Any], settings: MonitoringParameters) -> No
 
 
 def _count_period(claims: pd.DataFrame, profile: ReferenceProfile, columns: Columns) -> dict[str, Any]:
-    said = [*scores_compared(columns), FLAGGED, VERSION]
+    said = scores_needed(columns)
+    stale = claims[ROW_HASH].notna() & (claims[ROW_HASH] != row_hashes(claims, columns))
     scored = claims[claims[VERSION] == profile.model_version]
     bins = {name: column.bins for name, column in profile.features.items()}
     dates = claims[columns.claim_date]
@@ -205,6 +213,7 @@ def _count_period(claims: pd.DataFrame, profile: ReferenceProfile, columns: Colu
         "scores": count_rows(scored[said], {name: column.bins for name, column in profile.scores.items()}),
         "flagged": int(scored[FLAGGED].astype(bool).sum()),
         "ids": sum(stable_hash(claims[columns.claim_id], "batch-").tolist()) % IDS,
+        "stale": int(stale.sum()),
         "first": dates.min().isoformat(),
         "last": dates.max().isoformat(),
     }
@@ -217,13 +226,16 @@ def _combined_period(one: dict[str, Any], other: dict[str, Any]) -> dict[str, An
         "flagged": one["flagged"] + other["flagged"],
         # Whatever the order of the claims.
         "ids": (one["ids"] + other["ids"]) % IDS,
+        "stale": one["stale"] + other["stale"],
         "first": min(one["first"], other["first"]),
         "last": max(one["last"], other["last"]),
     }
 
 
 def _batch(period: str, rows: dict[str, Any], profile: ReferenceProfile, length: Period) -> dict[str, Any]:
-    content = json.dumps([profile.model_version, length, period, rows], sort_keys=True)
+    # A batch is its claims and what the model says of them, wherever the threshold lies.
+    claims = {name: part for name, part in rows.items() if name != FLAGGED}
+    content = json.dumps([profile.model_version, length, period, claims], sort_keys=True)
     scored = rows["scores"]["rows"]
     return {
         "batch_id": hashlib.sha256(content.encode()).hexdigest()[:12],

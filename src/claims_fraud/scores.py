@@ -17,7 +17,8 @@ from claims_fraud.autoencoder.encoding import Floats, number_values
 from claims_fraud.autoencoder.judgement import Judgement
 from claims_fraud.autoencoder.outcomes import OutcomeModel
 from claims_fraud.claims import Columns
-from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF
+from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF, ROW_HASH
+from claims_fraud.claims.hashing import row_hashes
 from claims_fraud.claims.tables import TYPES, claims_schema, described, links_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
@@ -41,13 +42,14 @@ STAMPS = (
     ("model_type", pa.string(), "catboost or xgboost"),
     ("model_version", pa.string(), "Hash of the model's content"),
     ("scored_at", TYPES["date"], "Stamp of the scoring, in UTC"),
+    (ROW_HASH, pa.string(), "Hash of the values that were scored"),
 )
 
 
 def training_score_table(claims: pd.DataFrame, model: ClaimsTreeAutoencoder, columns: Columns) -> pd.DataFrame:
-    """Return the claims given to `fit`: id, cross-fitted score, percentile, reasons, surprises, model version."""
+    """Return the claims given to `fit`: id, row hash, cross-fitted score, percentile, reasons, surprises, version."""
     table = _judged(claims, model, model.training_judgement_, columns)
-    return table.assign(model_version=model.model_version_)
+    return table.assign(model_version=model.model_version_, row_hash=row_hashes(claims, columns).to_numpy())
 
 
 def check_model_fits(model: ClaimsTreeAutoencoder, columns: Columns) -> None:
@@ -92,8 +94,9 @@ def score_claims(
     Parameters
     ----------
     claims : DataFrame of shape (n, ...)
-        Features; those of claims that the model learned from, with the columns of their training scores beside them,
-        are kept as they are: a model is never surprised by what it has seen.
+        Features; those of claims that the model learned from have the columns of their training scores beside them.
+        These are kept as they are, since a model is never surprised by what it has seen, as far as the claim still has
+        the values that they were made from.
     model : ClaimsTreeAutoencoder
         Scores all others.
     columns : Columns
@@ -102,7 +105,8 @@ def score_claims(
         Stamp of this scoring.
     """
     judged = [field.name for field in _judged_fields(columns)]
-    known = claims["fraud_score"].notna() if "fraud_score" in claims else pd.Series(False, claims.index)
+    hashes = row_hashes(claims, columns)
+    known = claims[ROW_HASH] == hashes if ROW_HASH in claims else pd.Series(False, claims.index)
     fresh, seen = claims[~known], claims[known]
     tables = [seen[[columns.claim_id, *judged]]] if len(seen) else []
     if len(fresh) or not tables:
@@ -112,6 +116,7 @@ def score_claims(
         claims[[*columns.roles, *columns.links]]
         .merge(said, on=columns.claim_id, how="left")
         .assign(
+            row_hash=hashes.to_numpy(),
             model_type=model.model_type,
             model_version=model.model_version_,
             scored_at=pd.Timestamp(scored_at).tz_localize(None).as_unit("us"),
@@ -153,14 +158,14 @@ def check_has_outcomes(found: Iterable[str], columns: Columns) -> str:
     return columns.label
 
 
-def check_scores_have(found: Iterable[str], needed: Iterable[str], command: str) -> None:
-    """Raise InputError if `fraud_scores` lack a column that is needed; ``command`` is what scores anew."""
+def check_scores_have(found: Iterable[str], needed: Iterable[str], command: str, *, of: str = "fraud_scores") -> None:
+    """Raise InputError if a table of scores lacks a column that is needed; ``command`` is what scores anew."""
     names = set(found)
     lacking = [name for name in needed if name not in names]
     if lacking:
         raise InputError(
-            f"fraud_scores have no {listed(lacking)}: they are of another `columns:` block. Score the claims anew "
-            f"first (`{command}`)."
+            f"{of} have no {listed(lacking)}: they are of another `columns:` block or an earlier version. Score the "
+            f"claims anew first (`{command}`)."
         )
 
 

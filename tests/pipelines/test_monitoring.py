@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from claims_fraud.claims import Columns
+from claims_fraud.claims.hashing import row_hashes
 from claims_fraud.drift import ReferenceProfile
 from claims_fraud.errors import GateNotPassed, InputError
 from claims_fraud.monitoring import check_gate, history_schema, report_schema
@@ -159,6 +161,24 @@ class TestRun:
         assert report["flag_rate"].isna().all()
         assert verdict(copied)["latest"]["score_psi"] is None
 
+    def test_another_threshold_is_no_other_batch(self, copied):
+        assert copied.run("--pipelines=scoring,monitoring", params="scoring.threshold_percentile=90") == (0, "")
+        history = copied.table("07_model_output/drift_history.parquet")
+        assert history["batch_id"].nunique() == history["period"].nunique()
+
+    def test_claims_ingested_after_they_were_scored_are_refused(self, copied):
+        raw = copied.data / "01_raw/claims_train.parquet"
+        claims = pd.read_parquet(raw)
+        claims["claim_amount"] = claims["claim_amount"].mask(claims.index % 100 == 0, 999_999.0)
+        claims.to_parquet(raw, index=False)
+        assert copied.run("--pipelines=data_ingestion") == (0, "")
+        status, told = copied.run(MONITOR)
+        assert status == 1
+        assert re.search(
+            r"\d+ of the claims to monitor have other values than those that fraud_scores were made from", told
+        )
+        assert copied.run("--pipelines=scoring,monitoring") == (0, "")
+
     def test_a_model_without_a_profile_is_told(self, copied):
         for file in (copied.data / "06_models/reference_profiles").iterdir():
             file.unlink()
@@ -216,6 +236,8 @@ class TestIncompleteHistory:
             {
                 "claim_id": ["a", "b", "c"],
                 "claim_date": pd.to_datetime(["2025-01-01", "2025-02-01", "2025-02-02"]),
+                "patient_id": "p",
+                "provider_id": "d",
                 "code": "x",
                 "claim_amount": [1.0, 2.0, 3.0],
                 "history_complete": complete,
@@ -224,6 +246,7 @@ class TestIncompleteHistory:
         scores = claims[["claim_id"]].assign(
             fraud_score=1.0, surprise_code=0.5, surprise_claim_amount=0.5, flagged=False, model_version="0123456789ab"
         )
+        scores["row_hash"] = row_hashes(claims, self.columns)
         joined = claims.merge(scores)
         names = ["fraud_score", "surprise_code", "surprise_claim_amount"]
         profile = ReferenceProfile.fit(joined, ["code"], ["claim_amount"], names)

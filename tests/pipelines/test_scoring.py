@@ -88,6 +88,7 @@ def scored(**columns: list) -> pd.DataFrame:
         "model_type": ["catboost"] * rows,
         "model_version": ["0123456789ab"] * rows,
         "scored_at": pd.to_datetime(["2026-01-01"] * rows),
+        "row_hash": ["0123456789abcdef"] * rows,
     }
     return pd.DataFrame({**base, **columns})
 
@@ -108,6 +109,36 @@ class TestScoreFeatures:
         table = score_features(features, model, training_scores, COLUMNS, SCORING)
         assert table["fraud_score"].head(40).tolist() == learned["fraud_score"].tolist()
         np.testing.assert_array_equal(table["fraud_score"].tail(20), model.compute_fraud_scores(features.tail(20))[0])
+
+    def test_a_claim_corrected_since_is_scored_by_its_values_and_not_by_its_id(
+        self, features, model, training_scores, learned
+    ):
+        corrected = features.assign(claim_amount=features["claim_amount"].mask(features.index < 3, 999_999.0))
+        table = score_features(corrected, model, training_scores, COLUMNS, SCORING)
+        assert table["fraud_score"].iloc[3:40].tolist() == learned["fraud_score"].iloc[3:].tolist()
+        # What the same values have under another id.
+        others = corrected.head(3).assign(claim_id=["x", "y", "z"])
+        np.testing.assert_array_equal(table["fraud_score"].head(3), model.compute_fraud_scores(others)[0])
+        assert (
+            rank_scores(table, COLUMNS, SCORING)
+            .sort_values("rank")["claim_id"]
+            .head(3)
+            .isin(["c00", "c01", "c02"])
+            .all()
+        )
+
+    def test_an_outcome_that_is_found_later_leaves_the_score_as_it_was(self, features, model):
+        columns = COLUMNS.model_copy(update={"label": "is_fraud"})
+        open_ones = features.assign(is_fraud=np.nan)
+        learned = training_score_table(open_ones.head(40), model, columns)
+        found = open_ones.assign(is_fraud=1.0)
+        table = score_features(found, model, {model.model_version_: learned}.__getitem__, columns, SCORING)
+        assert table["fraud_score"].head(40).tolist() == learned["fraud_score"].tolist()
+
+    def test_training_scores_without_the_hash_of_their_rows_are_refused(self, features, model, learned):
+        earlier = {model.model_version_: learned.drop(columns="row_hash")}.__getitem__
+        with pytest.raises(InputError, match=r"the training scores have no row_hash: .* an earlier version"):
+            score_features(features, model, earlier, COLUMNS, SCORING)
 
     def test_batches_give_what_the_whole_does(self, features, model, training_scores, monkeypatch):
         whole = rank_scores(score_features(features, model, training_scores, COLUMNS, SCORING), COLUMNS, SCORING)
@@ -258,6 +289,7 @@ class TestRankScores:
             "model_type",
             "model_version",
             "scored_at",
+            "row_hash",
         ]
 
     def test_leaves_its_input_alone(self):
@@ -420,6 +452,7 @@ class TestPipeline:
             "model_type",
             "model_version",
             "scored_at",
+            "row_hash",
         ]
 
     def test_a_row_a_feature_row_in_descending_score_ties_by_claim_id(self, finished):

@@ -17,6 +17,7 @@ Direction = Literal["high", "low"]
 
 POSSIBLE_DUPLICATE_OF = "possible_duplicate_of"
 HISTORY_COMPLETE = "history_complete"
+ROW_HASH = "row_hash"
 OUTPUT_COLUMNS = (
     POSSIBLE_DUPLICATE_OF,
     HISTORY_COMPLETE,
@@ -31,6 +32,7 @@ OUTPUT_COLUMNS = (
     "model_type",
     "model_version",
     "scored_at",
+    ROW_HASH,
     "rejection_reasons",
 )
 OUTPUT_PREFIX = "surprise_"
@@ -164,6 +166,13 @@ class Columns(BaseModel):
     def roles(self) -> tuple[str, ...]:
         """All columns with a role, each once."""
         return self.identifiers + self.features
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Columns that a score depends on: all with a role but label, incumbent and what the model must not see."""
+        hidden = (name for name, treatment in self.protected.items() if treatment == "none")
+        unseen = {self.label, self.incumbent, *hidden}
+        return (*(name for name in self.roles if name not in unseen), *self.links)
 
     @property
     def links(self) -> tuple[str, ...]:

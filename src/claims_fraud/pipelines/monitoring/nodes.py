@@ -19,6 +19,7 @@ from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import MonitoringParameters, ReportingParameters
 from claims_fraud.reporting.drift import drift_figure, drift_report_page
+from claims_fraud.scores import check_scores_have
 
 
 def count_monitored_claims(  # noqa: PLR0913, PLR0917
@@ -36,13 +37,21 @@ def count_monitored_claims(  # noqa: PLR0913, PLR0917
     profile = profiles(autoencoder.model_version_)
     if profile.history_complete:
         claims = frames.keep_where(claims, HISTORY_COMPLETE)
-    said = [columns.claim_id, *tables.scores_compared(columns), tables.FLAGGED, tables.VERSION]
-    scored = frames.left_join(claims, fraud_scores[said], columns.claim_id)
+    said = tables.scores_needed(columns)
+    check_scores_have(fraud_scores.columns, said, "kedro run --pipelines=scoring")
+    scored = frames.left_join(claims, fraud_scores[[columns.claim_id, *said]], columns.claim_id)
     count = partial(tables.count_claims, profile=profile, columns=columns, period=monitoring.period)
     counted = frames.reduce_batches(scored, count, tables.combined_claims)
     if not counted:
         which = " with a complete history, as the model learned from" if profile.history_complete else ""
         raise InputError(f"there are no claims to monitor{which}. Ingest or score some first, or monitor others.")
+    stale = sum(rows.pop("stale") for rows in counted.values())
+    if stale:
+        raise InputError(
+            f"{stale:,} of the claims to monitor have other values than those that fraud_scores were made from: they "
+            "were ingested after they were scored. Score them first (`kedro run --pipelines=scoring`, or `score_new` "
+            "where they are new claims)."
+        )
     return {"model_version": profile.model_version, "periods": counted}
 
 

@@ -12,12 +12,14 @@ import pandas as pd
 from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import ROW_HASH
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
 from claims_fraud.scores import (
     REASONS,
     check_model_fits,
+    check_scores_have,
     fraud_scores_schema,
     ranking_schema,
     score_claims,
@@ -36,9 +38,13 @@ def score_features(
     columns: Columns,
     scoring: ScoringParameters,
 ) -> Frame:
-    """Return all features with what the model says of them; those it learned from keep their cross-fitted scores."""
+    """Return all features with what the model says of them.
+
+    Claims that it learned from keep their cross-fitted scores; one that was corrected since is scored anew.
+    """
     check_model_fits(autoencoder, columns)
     known = training_scores(autoencoder.model_version_)
+    check_scores_have(known.columns, [ROW_HASH], "kedro run --pipelines=training,scoring", of="the training scores")
     # The stamps of the scores are those of this run.
     known = known[[name for name in known.columns if name != "model_version"]]
     return _scored(frames.left_join(features, known, columns.claim_id), autoencoder, columns, scoring)
