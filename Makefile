@@ -33,8 +33,8 @@ run-databricks: .venv/spark ## The same in the databricks environment, on local 
 spark: .venv/spark ## Set up what --env=databricks needs: Spark and Delta
 
 test: .venv/dev ## Set up and run the tests
-	@# Side by side, each file in one process; in their order, so that the long ones on Spark begin early.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@# Side by side, in their order, so that the long ones on Spark begin early; tests/conftest.py says what stays together.
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 	@# The examples of the libraries, apart: with Kedro imported its log would be taken for what an example prints.
 	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims src/claims_fraud/fairness
 

@@ -13,6 +13,13 @@ import claims_fraud.settings  # noqa: F401
 from support import Project, make_project, working_in
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, since they share fixtures, and those of Spark with its one Java process."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "databricks" else item.path.stem))
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project in which nothing has run."""

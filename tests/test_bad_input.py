@@ -127,6 +127,8 @@ def altered(**values: object) -> pd.DataFrame:
     return CLAIMS.assign(**values)
 
 
+# As many as by default, since the docs show what is said.
+FOLDS = "training.n_folds=3"
 MISTAKES = [
     # Files
     Mistake("A file that does not exist", file("missing.parquet", None)),
@@ -148,9 +150,9 @@ MISTAKES = [
     # Rows
     Mistake("Too many rejected rows", claims(altered(claim_amount=-CLAIMS["claim_amount"]))),
     Mistake("One claim id for all rows", claims(altered(claim_id="C1"))),
-    Mistake("A single valid row", claims(rows(1), option=LEARN)),
+    Mistake("A single valid row", claims(rows(1), option=LEARN, params=FOLDS)),
     Mistake("Fewer rows than folds", claims(rows(3), option=LEARN)),
-    Mistake("Fewer providers than folds", claims(altered(provider_id="D1"), option=LEARN)),
+    Mistake("Fewer providers than folds", claims(altered(provider_id="D1"), option=LEARN, params=FOLDS)),
     Mistake(
         "Labels of other claims",
         options(LEARN, params="training.evaluate_labels=true,claim_labels=labels_of_others.parquet"),

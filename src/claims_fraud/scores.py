@@ -116,10 +116,10 @@ def score_claims(
         claims[[*columns.roles, *columns.links]]
         .merge(said, on=columns.claim_id, how="left")
         .assign(
-            row_hash=hashes.to_numpy(),
             model_type=model.model_type,
             model_version=model.model_version_,
             scored_at=pd.Timestamp(scored_at).tz_localize(None).as_unit("us"),
+            row_hash=hashes.to_numpy(),
         )
     )
 

@@ -67,6 +67,7 @@ class TestGroups:
     @quick
     @given(st.lists(st.tuples(st.integers(0, 4), st.floats(-1e6, 1e6, width=32)), min_size=1, max_size=60))
     def test_quantiles_are_numpys_of_each_group(self, rows):
+        rows = sorted(rows, key=lambda row: row[1])
         codes, values = np.array([code for code, _ in rows]), np.array([value for _, value in rows])
         levels = (0.0, 0.1, 0.25, 0.5, 0.9, 1.0)
         counts, found = grouped_quantiles(codes, values, 5, levels)

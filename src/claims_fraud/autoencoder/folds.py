@@ -50,7 +50,8 @@ def group_hashes(groups: pd.Series | None, rows: int) -> Hashes:
         return np.arange(rows, dtype=np.uint64) * np.uint64(MULTIPLIER)
     _check_groups(groups, rows)
     names = category_values(pd.Series(groups))
-    hashes: Hashes = pd.util.hash_array(names.fillna("").to_numpy(), categorize=True)
+    # Not by categories, which take a null character for the end of the text.
+    hashes: Hashes = pd.util.hash_array(names.fillna("").to_numpy(), categorize=False)
     alone = names.isna().to_numpy()
     return np.where(alone, pd.util.hash_array(np.cumsum(alone)), hashes)
 
