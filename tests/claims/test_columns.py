@@ -83,8 +83,12 @@ def test_invalid_roles_are_named(changes: dict[str, Any], message: str) -> None:
 
 
 class TestSuspiciousDirection:
-    def test_the_claim_amount_is_suspicious_when_high_if_nothing_is_said(self) -> None:
-        assert Columns().directions == {"claim_amount": "high"}
+    def test_the_claim_amount_and_repeats_are_suspicious_when_high_if_nothing_is_said(self) -> None:
+        assert Columns().directions == {
+            "claim_amount": "high",
+            "same_procedure_same_day": "high",
+            "possible_duplicates": "high",
+        }
         assert Columns(suspicious_direction=[]).directions == {}
         assert Columns(suspicious_direction=[{"claim_duration_days": "low"}]).directions == {
             "claim_duration_days": "low"

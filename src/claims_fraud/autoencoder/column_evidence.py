@@ -28,6 +28,7 @@ from claims_fraud.autoencoder.evidence import (
     OF_AMOUNT,
     OF_DERIVED,
     PAIR,
+    SMALLEST,
     Stack,
 )
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
@@ -85,6 +86,8 @@ class ColumnEvidence:
         given = np.log(probabilities[np.arange(batch.n_rows), own.classes])
         # A class that the model was never shown is one that it says nothing of.
         shown = np.isin(own.classes, self.classes.observed) & (self.classes.booster is not None)
+        if _counts_events(encoder):
+            return _event_evidence(probabilities, own)[:, None], np.zeros(batch.n_rows, dtype=bool)
         models: list[Any] = [np.where(shown, at_large - given, 0.0)]
         innocent = np.zeros(batch.n_rows, dtype=bool)
         suspicious = encoder.suspicious if isinstance(encoder, NumberEncoder) else None
@@ -116,8 +119,11 @@ class ColumnEvidence:
         return self.classes.booster is None and self.second is None
 
     def weighed(self, real: Floats, put_there: Floats) -> ColumnEvidence:
-        """Return the column with its models weighed by what they say of real values and of values put there."""
-        return replace(self, stack=Stack.fit(real, put_there, self.stack))
+        """Return the column with its models weighed by what they say of real values and of values put there.
+
+        Where there is one there is nothing to weigh: it says how rare an event is, against which nothing was put there.
+        """
+        return self if len(self.stack.weights) == 1 else replace(self, stack=Stack.fit(real, put_there, self.stack))
 
 
 @dataclass(frozen=True)
@@ -164,13 +170,20 @@ def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Genera
     """
     encoder, own = plan.encoders[column], plan.columns[column]
     inputs, partners = plan.inputs[column], plan.partners[column]
+    if _counts_events(encoder):
+        # What else is derived from the other claims would take the event for granted.
+        inputs, partners = (
+            tuple(place for place in places if not plan.derived[place]) for places in (inputs, partners)
+        )
     prior = (OF_AMOUNT if _is_amount(encoder) else 0.0) + (OF_DERIVED if plan.derived[column] else 0.0)
     few = np.concatenate([part for _, part in seen.few_held_out])
     matrix = _with_hidden_codes([plan.columns[place].take(few) for place in inputs], len(few), random)
     classes = ColumnModel.fit(plan.model_type, matrix, own.classes[few], plan.settings)
     second: ContrastModel | LocationModel | None = None
     stack = Stack((CLASSES, CONTRAST, PAIR), prior=prior)
-    if plan.follows[column] or (isinstance(encoder, NumberEncoder) and encoder.continuous and partners):
+    if _counts_events(encoder):
+        stack = Stack((1.0,), prior=OF_DERIVED if plan.derived[column] else 0.0)
+    elif plan.follows[column] or (isinstance(encoder, NumberEncoder) and encoder.continuous and partners):
         second = fit_location(plan, column, *_starts(plan, column, seen), seen.outside, random)
         stack = Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
     elif partners and len(np.unique(own.codes[seen.rows])) > 1:
@@ -198,6 +211,23 @@ def _with_hidden_codes(columns: Sequence[Encoded], n_rows: int, random: np.rando
         for column in columns
     ]
     return stacked(hidden, n_rows)
+
+
+def _counts_events(encoder: Any) -> bool:
+    return isinstance(encoder, NumberEncoder) and encoder.counts_events
+
+
+def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:
+    """Return the log of how seldom such rows have an event at all, shape (n,); of no meaning where the value is absent.
+
+    Who puts an event there does so for certain, so that this is the log Bayes factor of it; how many there are matters
+    less than that there is one.
+    """
+    known = probabilities[:, :-1]
+    # Rows usually have no event, so that the first class is that of 0.
+    some = 1 - known[:, 0] / known.sum(axis=1)
+    evidence: Floats = np.where(own.classes == known.shape[1], 0.0, -np.log(np.maximum(some, SMALLEST)))
+    return evidence
 
 
 def _is_amount(encoder: Any) -> bool:

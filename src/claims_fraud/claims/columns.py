@@ -18,6 +18,8 @@ Direction = Literal["high", "low"]
 POSSIBLE_DUPLICATE_OF = "possible_duplicate_of"
 HISTORY_COMPLETE = "history_complete"
 ROW_HASH = "row_hash"
+# Counts of what ought not to be there at all: they are suspicious where they are high only.
+REPEATS = ("same_procedure_same_day", "possible_duplicates")
 OUTPUT_COLUMNS = (
     POSSIBLE_DUPLICATE_OF,
     HISTORY_COMPLETE,
@@ -98,7 +100,7 @@ class Columns(BaseModel):
     suspicious_direction: dict[str, Direction] | None = Field(
         None,
         description="Numeric columns that are suspicious on one side only, a list of `name: high | low`; by default "
-        "the claim amount, `high`. `[]`: none.",
+        "the claim amount and counts of repeated bills, `high`. `[]`: none.",
     )
     label: str | None = Field(None, description="Known outcome (1 fraud, 0 not); never a feature.")
     incumbent: str | None = Field(None, description="Flag or score of the system in place; never a feature.")
@@ -206,6 +208,7 @@ class Columns(BaseModel):
     def directions(self) -> dict[str, Direction]:
         """The side on which numeric columns that the model scores are suspicious, where it is one only."""
         default: dict[str, Direction] = {self.claim_amount: "high"} if self.claim_amount else {}
+        default |= dict.fromkeys(REPEATS, "high")
         chosen = default if self.suspicious_direction is None else self.suspicious_direction
         return {name: side for name, side in chosen.items() if name in self.scored_features}
 

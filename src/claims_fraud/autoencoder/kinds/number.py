@@ -141,6 +141,11 @@ class NumberEncoder:
         return self.starts[0] >= 0
 
     @property
+    def counts_events(self) -> bool:
+        """Whether a value above 0 is an event to look into: rows usually have none, and only high is suspicious."""
+        return self.suspicious == "high" and self.usually_zero and self.is_size
+
+    @property
     def n_rows(self) -> int:
         """Training rows."""
         return sum(self.counts) + self.missing
