@@ -172,10 +172,22 @@ def find_by_changed_pairs(planted: Planted, _: str) -> Scored:
 
 
 def detect_by_estimator(data: pd.DataFrame, groups: pd.Series | None, *, model: str) -> Scored:
-    """Score by this project's estimator at its defaults; models score rows that they did not see."""
-    from claims_fraud.autoencoder import ClaimsTreeAutoencoder  # noqa: PLC0415 - the version at the time of the call
+    """Score by this project's estimator at its defaults; models score rows that they did not see.
 
-    scores, parts = ClaimsTreeAutoencoder(model, n_jobs=1).fit(data, *split_columns(data), groups=groups)
+    It is told what ingestion knows of the columns that it derives: from which others, and that repeats are suspicious.
+    """
+    from claims_fraud.autoencoder import ClaimsTreeAutoencoder  # noqa: PLC0415 - the version at the time of the call
+    from claims_fraud.claims import Columns  # noqa: PLC0415
+    from claims_fraud.claims.columns import REPEATS  # noqa: PLC0415
+    from claims_fraud.claims.history import history_sources  # noqa: PLC0415
+
+    estimator = ClaimsTreeAutoencoder(
+        model,
+        n_jobs=1,
+        derived_from={name: sources for name, sources in history_sources(Columns()).items() if name in data},
+        suspicious_direction={name: "high" for name in REPEATS if name in data},
+    )
+    scores, parts = estimator.fit(data, *split_columns(data), groups=groups)
     return scores, parts[list(data)].to_numpy()
 
 
