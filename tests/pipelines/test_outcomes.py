@@ -68,8 +68,8 @@ class TestCollectOutcomes:
         with pytest.raises(InputError) as raised:
             collect_outcomes(fraud_scores.drop(columns="found"), COLUMNS, QUICK)
         assert str(raised.value) == (
-            "fraud_scores have no found: they are of another `columns:` block. Score the claims anew first (`kedro "
-            "run`)."
+            "fraud_scores have no found: they are of another `columns:` block or an earlier version. Score the "
+            "claims anew first (`kedro run`)."
         )
 
     def test_too_few_to_learn_from(self, fraud_scores):

@@ -36,6 +36,7 @@ def claims():
     return pd.DataFrame(
         {
             "claim_id": [f"c{number:02d}" for number in range(60)],
+            "claim_date": pd.date_range("2025-01-01", periods=60),
             "patient_id": [f"p{number % 20}" for number in range(60)],
             "provider_id": [f"d{number % 6}" for number in range(60)],
             "code": code,
