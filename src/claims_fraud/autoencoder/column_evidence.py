@@ -86,7 +86,7 @@ class ColumnEvidence:
         given = np.log(probabilities[np.arange(batch.n_rows), own.classes])
         # A class that the model was never shown is one that it says nothing of.
         shown = np.isin(own.classes, self.classes.observed) & (self.classes.booster is not None)
-        if _counts_events(encoder):
+        if encoder.counts_events:
             return _event_evidence(probabilities, own)[:, None], np.zeros(batch.n_rows, dtype=bool)
         models: list[Any] = [np.where(shown, at_large - given, 0.0)]
         innocent = np.zeros(batch.n_rows, dtype=bool)
@@ -170,7 +170,7 @@ def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Genera
     """
     encoder, own = plan.encoders[column], plan.columns[column]
     inputs, partners = plan.inputs[column], plan.partners[column]
-    if _counts_events(encoder):
+    if encoder.counts_events:
         # What else is derived from the other claims would take the event for granted.
         inputs, partners = (
             tuple(place for place in places if not plan.derived[place]) for places in (inputs, partners)
@@ -181,7 +181,7 @@ def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Genera
     classes = ColumnModel.fit(plan.model_type, matrix, own.classes[few], plan.settings)
     second: ContrastModel | LocationModel | None = None
     stack = Stack((CLASSES, CONTRAST, PAIR), prior=prior)
-    if _counts_events(encoder):
+    if encoder.counts_events:
         stack = Stack((1.0,), prior=OF_DERIVED if plan.derived[column] else 0.0)
     elif plan.follows[column] or (isinstance(encoder, NumberEncoder) and encoder.continuous and partners):
         second = fit_location(plan, column, *_starts(plan, column, seen), seen.outside, random)
@@ -211,10 +211,6 @@ def _with_hidden_codes(columns: Sequence[Encoded], n_rows: int, random: np.rando
         for column in columns
     ]
     return stacked(hidden, n_rows)
-
-
-def _counts_events(encoder: Any) -> bool:
-    return isinstance(encoder, NumberEncoder) and encoder.counts_events
 
 
 def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:

@@ -231,7 +231,10 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.cooccurrence_ = fitted.world
         rarities = self._rarities(columns)
         del columns, plan
-        self.score_scale_ = ScoreScale.fit(fitted.evidence.evidence, rarities)
+        # An event contradicts nothing, however often there is one.
+        contradicting = [not self.encoders_[name].counts_events for name in self.scored_features_]
+        evidence = fitted.evidence.evidence
+        self.score_scale_ = ScoreScale.fit(evidence[:, contradicting] if any(contradicting) else evidence, rarities)
         judgement = self._combine(fitted.evidence, rarities, np.isin(np.arange(len(data)), fitted.counted))
         self.training_judgement_ = judgement.take(np.argsort(order))
         self.calibration_ = Calibration.fit(self.training_judgement_.scores)

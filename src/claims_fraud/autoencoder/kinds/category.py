@@ -65,6 +65,11 @@ class CategoryEncoder:
         return cls(tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), int(strings.isna().sum()))
 
     @property
+    def counts_events(self) -> bool:
+        """False: a category counts nothing."""
+        return False
+
+    @property
     def n_classes(self) -> int:
         """Kept categories, other, and missing."""
         return len(self.kept) + 2
