@@ -174,7 +174,7 @@ def follows_others(
 
     some = [one.take(rows) for one in columns]
     by_relation = left_by(relation.predict(some, encoders, encoders[column])[0])
-    # Groups take longer to find, and seldom need to be.
+    # Groups are slower to find, and rarely needed.
     if by_relation >= FOLLOWS_WITHIN:
         return False
     best, _ = _best_groups(column, columns, sizes, rows, np.arange(len(rows)) % 2)

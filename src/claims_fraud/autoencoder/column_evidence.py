@@ -82,12 +82,12 @@ class ColumnEvidence:
         encoder, own = encoders[self.column], batch.columns[self.column] if target is None else target
         marginal = encoder.marginal
         probabilities = self.classes.predict(batch.inputs(self.inputs), marginal)
+        if encoder.counts_events:
+            return _event_evidence(probabilities, own)[:, None], np.zeros(batch.n_rows, dtype=bool)
         at_large = np.log(marginal[own.classes])
         given = np.log(probabilities[np.arange(batch.n_rows), own.classes])
         # A class that the model was never shown is one that it says nothing of.
         shown = np.isin(own.classes, self.classes.observed) & (self.classes.booster is not None)
-        if encoder.counts_events:
-            return _event_evidence(probabilities, own)[:, None], np.zeros(batch.n_rows, dtype=bool)
         models: list[Any] = [np.where(shown, at_large - given, 0.0)]
         innocent = np.zeros(batch.n_rows, dtype=bool)
         suspicious = encoder.suspicious if isinstance(encoder, NumberEncoder) else None
@@ -121,7 +121,7 @@ class ColumnEvidence:
     def weighed(self, real: Floats, put_there: Floats) -> ColumnEvidence:
         """Return the column with its models weighed by what they say of real values and of values put there.
 
-        Where there is one there is nothing to weigh: it says how rare an event is, against which nothing was put there.
+        A single model, that of an event, is not weighed: it already is a log Bayes factor.
         """
         return self if len(self.stack.weights) == 1 else replace(self, stack=Stack.fit(real, put_there, self.stack))
 
@@ -182,7 +182,7 @@ def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Genera
     second: ContrastModel | LocationModel | None = None
     stack = Stack((CLASSES, CONTRAST, PAIR), prior=prior)
     if encoder.counts_events:
-        stack = Stack((1.0,), prior=OF_DERIVED if plan.derived[column] else 0.0)
+        stack = Stack((1.0,), prior=prior)
     elif plan.follows[column] or (isinstance(encoder, NumberEncoder) and encoder.continuous and partners):
         second = fit_location(plan, column, *_starts(plan, column, seen), seen.outside, random)
         stack = Stack((CLASSES_OF_NUMBER, LOCATION), prior=prior)
@@ -214,10 +214,10 @@ def _with_hidden_codes(columns: Sequence[Encoded], n_rows: int, random: np.rando
 
 
 def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:
-    """Return the log of how seldom such rows have an event at all, shape (n,); of no meaning where the value is absent.
+    """Return minus the log probability that such a row has any event, shape (n,); meaningless where there is none.
 
-    Who puts an event there does so for certain, so that this is the log Bayes factor of it; how many there are matters
-    less than that there is one.
+    Someone who puts an event there does so with probability 1, which makes this the log Bayes factor. How many events
+    there are matters less than that there is one.
     """
     known = probabilities[:, :-1]
     # Rows usually have no event, so that the first class is that of 0.
@@ -228,7 +228,7 @@ def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:
 
 def _is_amount(encoder: Any) -> bool:
     """Return whether a column is a size by which somebody may gain."""
-    if not isinstance(encoder, NumberEncoder):
+    if not isinstance(encoder, NumberEncoder) or encoder.counts_events:
         return False
     return encoder.suspicious is not None or (encoder.continuous and encoder.is_size)
 

@@ -127,7 +127,7 @@ class GroupTable:
     @classmethod
     def fit(cls, codes: Ints, values: Singles, n_codes: int) -> Self:
         """Summarize standardized values, NaN where missing, of n rows by their codes."""
-        order = np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+        order = _order_of_known(values)
         (table,) = cls.of_sorted(values[order], [(codes[order], n_codes)])
         return table
 
@@ -191,8 +191,8 @@ class Cooccurrence:
             numbers = values[place]
             if numbers is None:
                 continue
-            # Sorted once for all columns that group them; missing ones come last.
-            order = np.argsort(numbers, kind="stable")[: np.count_nonzero(~np.isnan(numbers))]
+            # Sorted once for all columns that group them.
+            order = _order_of_known(numbers)
             given = sorted(set(others))
             tables = GroupTable.of_sorted(numbers[order], [(codes[other][order], sizes[other]) for other in given])
             groups |= {(place, other): table for other, table in zip(given, tables, strict=True)}
@@ -267,6 +267,11 @@ def grouped_quantiles(codes: Ints, values: Floats, n_codes: int, levels: Sequenc
     above = np.minimum(starts + np.minimum(below + 1, last), len(values) - 1)
     quantiles = np.where(rows > 0, values[at] + (position - below) * (values[above] - values[at]), 0.0)
     return rows, quantiles
+
+
+def _order_of_known(values: Singles) -> Ints:
+    """Return the positions of the values that are not missing, by increasing value."""
+    return np.argsort(values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
 
 
 def _spread(quantiles: Floats) -> Any:

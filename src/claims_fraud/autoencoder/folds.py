@@ -42,7 +42,7 @@ def sample_rows(rows: Ints, most: int, seed: int) -> Ints:
 
 
 def group_hashes(groups: pd.Series | None, rows: int) -> Hashes:
-    """Return a hash of the name of each row's group, shape (n,); a missing group is a group a row.
+    """Return a hash of each row's group name, shape (n,); a row without a group is a group of its own.
 
     Where there are no groups each row is its own; rows that hold the same, neighbors in `row_order`, are then apart.
     """
