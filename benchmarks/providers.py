@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -37,8 +38,10 @@ KINDS = ("overcharging_provider", "collusion_kickback")
 # What providers may be ranked by, the most suspicious first.
 RANKINGS = (
     *("claims", "mean_score", "mean_percentile", "shrunken_mean", "versus_peers", "top_share", "shrunken_top_share"),
-    *("excess_amount", "aggregate_score"),
+    *("price_versus_peers", "place", "excess_amount", "aggregate_score"),
 )
+# Bills of one provider made so many times as dear, and the shares of the list that it should then be in.
+DEARER, LISTS, MANY_CLAIMS = 1.3, (0.01, 0.02, 0.05), 20
 MEASURES = ("auroc", "average_precision", "precision_at_1pct")
 
 
@@ -84,6 +87,7 @@ def by_claims(seed: int, parameters: Parameters) -> Iterator[dict[str, Any]]:
     scored = scored.assign(flagged=scored["fraud_percentile"] > parameters.scoring.threshold_percentile)
     summaries = sum_up_providers(scored, columns, parameters.provider_scores)
     table, _ = rank_providers(summaries, columns, parameters.training, parameters.provider_scores)
+    table = table.assign(place=-table["rank"])
     kinds = features[[columns.claim_id, columns.provider_id]].merge(labels, on=columns.claim_id)
     for kind in KINDS:
         cheats = table[columns.provider_id].isin(kinds.loc[kinds["fraud_kind"] == kind, columns.provider_id])
@@ -91,6 +95,22 @@ def by_claims(seed: int, parameters: Parameters) -> Iterator[dict[str, Any]]:
             # What may be null is no less than 0: a provider of which nothing is known comes last.
             found = evaluate(table[ranking].fillna(-1.0).to_numpy(), cheats.to_numpy())
             yield {"part": "claims", "way": ranking, "kind": kind, "seed": seed, **_chosen(found)}
+    cheats = kinds.loc[kinds["is_fraud"] == 1, columns.provider_id]
+    honest = summaries.index[(summaries["claims"] >= MANY_CLAIMS) & ~summaries[columns.provider_id].isin(cheats)]
+    places = [_place_if_dearer(summaries, row, parameters) / len(summaries) for row in honest]
+    shares = {f"first_{share:.0%}": sum(place <= share for place in places) / len(places) for share in LISTS}
+    yield {"part": "dearer", "way": "place", "seed": seed, "n": len(places), **shares}
+
+
+def _place_if_dearer(summaries: pd.DataFrame, row: Any, parameters: Parameters) -> int:
+    """Return the place that a provider would have if all its bills were so much dearer, and their scores the same."""
+    dearer = summaries.copy()
+    dearer.loc[row, "price_above"] += math.log(DEARER)
+    # The aggregates, which have no say in the place, are left out.
+    alone = parameters.provider_scores.model_copy(update={"min_providers": len(summaries) + 1})
+    table, _ = rank_providers(dearer, parameters.columns, parameters.training, alone)
+    provider_id = parameters.columns.provider_id
+    return int(table.loc[table[provider_id] == summaries.loc[row, provider_id], "rank"].iloc[0])
 
 
 def _chosen(measures: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +119,10 @@ def _chosen(measures: dict[str, Any]) -> dict[str, Any]:
 
 def report(rows: pd.DataFrame) -> str:
     """Return both tables in Markdown."""
-    aggregates, claims = (rows[rows["part"] == part] for part in ("aggregates", "claims"))
+    aggregates, claims, dearer = (rows[rows["part"] == part] for part in ("aggregates", "claims", "dearer"))
     detectors = [
         [row["way"], *(_figure(row[name]) for name in MEASURES), _skipped(row)]
-        for row in aggregates.sort_values("auroc", ascending=False).to_dict("records")
+        for row in _rows(aggregates.sort_values("auroc", ascending=False))
     ]
     means = claims.pivot_table(index="way", columns="kind", values=["auroc", "average_precision"])
     rankings = [
@@ -113,7 +133,15 @@ def report(rows: pd.DataFrame) -> str:
     rates = claims.groupby("kind")["base_rate"].mean()
     rankings.append(["in any order", *(text for kind in KINDS for text in ("0.500", _figure(rates[kind])))])
     first = markdown(["Detector", "AUROC", "AP", "Precision at 1 %", "Seconds"], detectors)
-    return f"{first}\n{markdown(heads, rankings)}"
+    names = [f"first_{share:.0%}" for share in LISTS]
+    found = [[str(row["seed"]), str(int(row["n"])), *(f"{row[name]:.0%}" for name in names)] for row in _rows(dearer)]
+    heads_of_dearer = ["Seed", "Providers tried", *(f"In the first {share:.0%}" for share in LISTS)]
+    return f"{first}\n{markdown(heads, rankings)}\n{markdown(heads_of_dearer, found)}"
+
+
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = rows.to_dict("records")
+    return found
 
 
 def _figure(value: float) -> str:

@@ -22,6 +22,8 @@ class ProviderScores(pa.DataFrameModel):
     peers: Series[str]
     peer_mean: Series[float] = pa.Field(ge=0)
     versus_peers: Series[float]
+    price_level: Series[float] = pa.Field(gt=0, nullable=True)
+    price_versus_peers: Series[float] = pa.Field(nullable=True)
     excess_amount: Series[float] = pa.Field(ge=0, nullable=True)
     driver_1: Series[str] = pa.Field(nullable=True)
     driver_2: Series[str] = pa.Field(nullable=True)

@@ -47,11 +47,25 @@ class TestRankProviders:
         table, metrics = rank_providers(summaries, COLUMNS, TRAINING, ProviderParameters())
         assert list(table) == provider_scores_schema(COLUMNS, PEERS).names
         assert table["rank"].tolist() == list(range(1, len(summaries) + 1))
-        assert table["versus_peers"].is_monotonic_decreasing
+        assert table[["versus_peers", "price_versus_peers"]].max(axis=1).is_monotonic_decreasing
         assert metrics["n"] == len(table)
         assert metrics["n_claims"] == 1_000
         assert metrics["aggregates"] == {"scored": summaries["claims"].ge(5).sum()}
         pd.testing.assert_frame_equal(summaries, before)
+
+    def test_a_provider_whose_bills_are_all_dearer_comes_first(self, fraud_scores):
+        # Some of the claims are planted, so that the one that bills a typical price is taken.
+        parameters = ProviderParameters(min_providers=10_000)
+        table, _ = rank_providers(sum_up_providers(fraud_scores, COLUMNS, parameters), COLUMNS, TRAINING, parameters)
+        many = table[table["claims"] >= table["claims"].quantile(0.9)]
+        typical = many.loc[(many["price_level"] - 1).abs().idxmin(), "provider_id"]
+        own = fraud_scores["provider_id"] == typical
+        amount = fraud_scores["claim_amount"].where(~own, 2 * fraud_scores["claim_amount"])
+        dearer = sum_up_providers(fraud_scores.assign(claim_amount=amount), COLUMNS, parameters)
+        first = rank_providers(dearer, COLUMNS, TRAINING, parameters)[0].set_index("provider_id").loc[typical]
+        assert first["rank"] <= 3
+        assert 1.8 < first["price_level"] < 2.2
+        assert first["driver_1"].startswith(f"bills {first['price_level']:.2f} times what its peers bill for the same ")
 
     def test_the_limits_are_those_of_the_parameters(self, summaries):
         limits = ProviderParameters(min_claims=30, min_peers=1_000)

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from claims_fraud.claims import Columns
-from claims_fraud.providers import provider_scores_schema, provider_table, summarise_providers
+from claims_fraud.providers import (
+    Prices,
+    added,
+    price_sums,
+    provider_scores_schema,
+    provider_table,
+    summarise_providers,
+)
 from claims_fraud.providers.table import FIELDS
 from claims_fraud.schemas import ProviderScores
 
@@ -17,8 +24,10 @@ PEER_COLUMNS = ("specialty", "region")
 NOT_JUDGED = ["aggregate_score", "aggregate_percentile", *(f"aggregate_reason_{number}" for number in (1, 2, 3))]
 
 
-def table_of(claims: pd.DataFrame, columns: Columns, peer_columns=PEER_COLUMNS, least: int = 10) -> pd.DataFrame:
-    summaries = summarise_providers(claims, columns, peer_columns)
+def table_of(
+    claims: pd.DataFrame, columns: Columns, peer_columns=PEER_COLUMNS, least: int = 10, prices: Prices | None = None
+) -> pd.DataFrame:
+    summaries = summarise_providers(claims, columns, peer_columns, prices)
     aggregates = pd.DataFrame(None, summaries.index, NOT_JUDGED)
     return provider_table(summaries, aggregates, columns, peer_columns, least)[0]
 
@@ -94,6 +103,57 @@ class TestLiteralValues:
             None,
         ]
         assert table.loc["a", "driver_1"] is None
+
+
+class TestPrices:
+    # Three providers of 30 claims of one code, amounts 100, 100 and 150.
+    @pytest.fixture
+    def claims(self, columns) -> pd.DataFrame:
+        claims = billed(columns, code=[[0.0] * 30] * 3)
+        return claims.assign(claim_amount=np.repeat([100.0, 100.0, 150.0], 30))
+
+    def priced(self, claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+        prices = Prices.of(price_sums(claims, columns, ["code"]))
+        return table_of(claims, columns, prices=prices).set_index("provider_id")
+
+    def test_the_dearest_is_first_and_says_so(self, claims, columns):
+        table = self.priced(claims, columns)
+        assert table.index.tolist() == ["c", "a", "b"]
+        # Each is compared with the others: c is 1.5 times them, and they are not 1.5 times below but for its share.
+        below = 1 / np.sqrt(1.5)
+        own = np.array([1.5, below, below])
+        assert table["price_level"].tolist() == pytest.approx((own / [below, *[np.sqrt(1.5 * below)] * 2]).tolist())
+        assert table.loc["c", "driver_1"] == "bills 1.84 times what its peers bill for the same code (30 claims)"
+        assert table.loc["a", "driver_1"] is None
+
+    def test_what_claims_surprise_still_counts(self, claims, columns):
+        claims.loc[claims["provider_id"] == "a", "fraud_score"] = np.arange(30.0)
+        claims.loc[claims["provider_id"] == "c", "claim_amount"] = 101.0
+        assert self.priced(claims, columns).index[0] == "a"
+
+    def test_nothing_is_said_without_a_positive_amount_or_enough_claims_of_others(self, claims, columns):
+        empty = self.priced(claims.assign(claim_amount=[0.0, np.nan, -5.0] * 30), columns)
+        few = self.priced(claims[claims.groupby("provider_id").cumcount() < 14], columns)
+        for table in (empty, few):
+            assert table[["price_level", "price_versus_peers"]].isna().all(axis=None)
+
+    def test_the_code_within_which_amounts_vary_least_is_compared(self, many_claims, columns):
+        by_code = many_claims["code"].map({"x": 10.0, "y": 100.0, "z": 1000.0})
+        claims = many_claims.assign(claim_amount=by_code)
+        prices = Prices.of(price_sums(claims, columns, ["specialty", "code"]))
+        assert prices.code == "code"
+        assert prices.claims.to_dict() == claims["code"].value_counts().to_dict()
+
+    def test_sums_of_parts_are_those_of_the_whole(self, many_claims, columns):
+        parts = (many_claims.iloc[:700], many_claims.iloc[700:])
+        one, other = (price_sums(part, columns, ["code", "region"]) for part in parts)
+        assert added(one, other) == added(other, one) == price_sums(many_claims, columns, ["code", "region"])
+
+    def test_a_missing_code_is_compared_with_nothing(self, claims, columns):
+        claims.loc[claims["provider_id"] == "c", "code"] = None
+        table = self.priced(claims, columns)
+        assert np.isnan(table.loc["c", "price_level"])
+        assert table.loc["a", "price_level"] == pytest.approx(1.0)
 
 
 class TestProviderTable:

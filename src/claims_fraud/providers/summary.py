@@ -7,12 +7,15 @@ provider. Not for comparing providers: that is ``table``'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from claims_fraud.claims import Columns
 from claims_fraud.claims.tables import described
+from claims_fraud.providers.prices import Prices, billing_codes
 
 EXCESS_AMOUNT = "excess_amount"
 # Name, type and description of what is said of the scores of a provider's claims.
@@ -27,6 +30,13 @@ EXCESS = (
     EXCESS_AMOUNT,
     pa.float64(),
     "Sum of what the claims' amounts exceed the expected by; null where none is known",
+)
+# What `prices` says of the claims, beside the provider itself.
+PRICES = (
+    ("priced_claims", pa.int64(), "Claims whose amount can be compared with what other providers bill for their code"),
+    ("price_above", pa.float64(), "Mean log of these amounts above what others bill; null without such claims"),
+    ("price_squares", pa.float64(), "Sum of squared differences of these from their mean"),
+    ("price_code", pa.string(), "The column of the codes that are compared"),
 )
 # What is said of the claim amounts of a provider beside their mean.
 AMOUNTS = {"total": "Sum", "median": "Median", "p90": "90th percentile"}
@@ -49,7 +59,7 @@ def summary_schema(columns: Columns, peer_columns: Sequence[str]) -> pa.Schema:
     aggregates = [
         described(name, pa.float64(), comment) for name, comment in aggregate_columns(columns, peer_columns).items()
     ]
-    scores = [described(*field) for field in (CLAIMS, *SCORES, SPREAD, EXCESS)]
+    scores = [described(*field) for field in (CLAIMS, *SCORES, SPREAD, EXCESS, *PRICES)]
     return pa.schema([*identity_fields(columns, peer_columns), *scores, *surprises, *aggregates])
 
 
@@ -66,7 +76,7 @@ def aggregate_columns(columns: Columns, peer_columns: Sequence[str]) -> dict[str
     money = {f"{amount}_{what}": f"{text} of {amount}" for what, text in AMOUNTS.items()}
     codes = [
         (f"{name}_{what}", f"{text} {name}")
-        for name in _codes(columns, peer_columns)
+        for name in billing_codes(columns, peer_columns)
         for what, text in (("different", "Number of different"), ("most_common", "Share of the most common"))
     ]
     return {
@@ -80,7 +90,9 @@ def aggregate_columns(columns: Columns, peer_columns: Sequence[str]) -> dict[str
     }
 
 
-def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:
+def summarise_providers(
+    claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str], prices: Prices | None = None
+) -> pd.DataFrame:
     """Return a row a provider, by provider id.
 
     Parameters
@@ -91,6 +103,8 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
         Their roles.
     peer_columns : sequence of str
         Codes that say what kind of provider it is, such as its specialty.
+    prices : Prices, optional
+        What claims cost, of these providers and all others; without it nothing is said of prices.
 
     Returns
     -------
@@ -109,6 +123,7 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
             "top_share": known["flagged"].astype(float).groupby(provider).mean(),
             "score_squares": by["fraud_score"].var(ddof=0) * by.size(),
             EXCESS_AMOUNT: known[EXCESS_AMOUNT].astype(float).groupby(provider).sum(min_count=1),
+            **_price_level(known, columns, prices),
         }
     )
     aggregates = _aggregates(known, columns, peer_columns)
@@ -117,9 +132,15 @@ def summarise_providers(claims: pd.DataFrame, columns: Columns, peer_columns: Se
     return in_order
 
 
-def _codes(columns: Columns, peer_columns: Sequence[str]) -> list[str]:
-    """Return the codes that say something of how a provider bills."""
-    return [name for name in columns.model_categorical if name in columns.scored_features and name not in peer_columns]
+def _price_level(claims: pd.DataFrame, columns: Columns, prices: Prices | None) -> dict[str, Any]:
+    """Return by provider what `PRICES` names."""
+    provider = claims[columns.provider_id]
+    if prices is None:
+        return dict(zip((name for name, *_ in PRICES), (0, np.nan, 0.0, None), strict=True))
+    by = prices.above(claims, columns).groupby(provider)
+    squares = by.var(ddof=0) * by.count()
+    parts = (by.count(), by.mean(), squares.fillna(0.0), prices.code)
+    return dict(zip((name for name, *_ in PRICES), parts, strict=True))
 
 
 def _aggregates(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:
@@ -138,7 +159,7 @@ def _aggregates(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[s
         table[f"{amount}_total"] = by[amount].sum()
         table[f"{amount}_median"] = by[amount].median()
         table[f"{amount}_p90"] = by[amount].quantile(0.9)
-    for name in _codes(columns, peer_columns):
+    for name in billing_codes(columns, peer_columns):
         table[f"{name}_different"] = by[name].nunique()
         table[f"{name}_most_common"] = _most_common(claims, provider, name)[1] / by[name].count()
     return pd.DataFrame(table).astype(float)

@@ -1,4 +1,4 @@
-"""`provider_scores`, field by field: providers ranked by how much more their claims surprise than those of their peers.
+"""`provider_scores`, field by field: providers ranked by how far their claims' scores or prices exceed their peers'.
 
 Not for claims: see `claims_fraud.scores`. Not for reading or writing: the catalog does that.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -20,6 +21,8 @@ from claims_fraud.providers.aggregates import AGGREGATE_FIELDS
 from claims_fraud.providers.estimates import Floats, Spread, shrunken, wilson_interval
 from claims_fraud.providers.peers import Peers, find_peers
 from claims_fraud.providers.summary import CLAIMS, EXCESS, SCORES, identity_fields
+
+Bools = npt.NDArray[np.bool_]
 
 DRIVERS = ("driver_1", "driver_2", "driver_3")
 # Name, type and description, in order, beside who the provider is.
@@ -34,10 +37,30 @@ FIELDS = (
     ("peers", pa.string(), "The providers that it is compared with"),
     ("peer_mean", pa.float64(), "Mean fraud_score of the peers' claims"),
     ("versus_peers", pa.float64(), "How far shrunken_mean is above peer_mean, in standard deviations among providers"),
+    (
+        "price_level",
+        pa.float64(),
+        "How many times what its peers bill it bills for the same codes; null where unknown",
+    ),
+    (
+        "price_versus_peers",
+        pa.float64(),
+        "How far the log of price_level is above 0, less what few claims show by chance, in standard deviations "
+        "among providers, or in units of 0.05 where these are less",
+    ),
     EXCESS,
-    *((name, pa.string(), "A column that adds more to the scores than among the peers") for name in DRIVERS),
+    *(
+        (
+            name,
+            pa.string(),
+            "What is higher than among the peers: prices, or what a column to the scores than among the peers",
+        )
+        for name in DRIVERS
+    ),
     *AGGREGATE_FIELDS,
 )
+# Where all bill by the same list, a few per cent more are no matter: the least unit of log prices.
+LEAST_PRICE_DEVIATION = 0.05
 # What a difference has to be to be seen in two decimals.
 VISIBLE = 0.005
 
@@ -81,6 +104,9 @@ def provider_table(
     squares = counts * share * (1 - share)
     shrunken_share, _ = _shrunken(share, counts, squares, peers, peers.means["top_share"].to_numpy())
     low, high = wilson_interval(share, counts)
+    versus_peers = (shrunken_mean - peer_mean) / deviation if deviation else np.zeros(len(counts))
+    level, price_versus_peers = _price_levels(summaries, peer_columns, min_peers)
+    suspicion = np.fmax(versus_peers, price_versus_peers)
     table = summaries.assign(
         top_share_low=low,
         top_share_high=high,
@@ -88,11 +114,14 @@ def provider_table(
         shrunken_mean=shrunken_mean,
         peers=peers.words,
         peer_mean=peer_mean,
-        versus_peers=(shrunken_mean - peer_mean) / deviation if deviation else 0.0,
-        **_drivers(summaries[surprises], peers),
+        versus_peers=versus_peers,
+        price_level=level,
+        price_versus_peers=price_versus_peers,
+        **_drivers(summaries, surprises, peers, price_versus_peers > versus_peers, level),
         **aggregate_scores,
     )
-    table = table.sort_values(["versus_peers", columns.provider_id], ascending=[False, True], ignore_index=True)
+    table = table.assign(suspicion=suspicion)
+    table = table.sort_values(["suspicion", columns.provider_id], ascending=[False, True], ignore_index=True)
     figures = {"n": len(table), "n_claims": int(counts.sum()), "mean_score_deviation": deviation}
     table = table.assign(rank=range(1, len(table) + 1))
     return table[provider_scores_schema(columns, peer_columns).names], figures
@@ -104,18 +133,48 @@ def _shrunken(own: Floats, counts: Floats, squares: Floats, peers: Peers, peer_m
     return shrunken(own, peer_means, spread.credibility(counts)), math.sqrt(spread.between)
 
 
-def _drivers(surprises: pd.DataFrame, peers: Peers) -> dict[str, pd.Series]:
-    """Return sentences on the columns whose mean surprise exceeds that of the peers most, None where there is none."""
-    names = [str(name).removeprefix(OUTPUT_PREFIX) for name in surprises]
-    own, others = surprises.to_numpy(), peers.means[list(surprises)].to_numpy()
+def _price_levels(summaries: pd.DataFrame, peer_columns: Sequence[str], least: int) -> tuple[Floats, Floats]:
+    """Return how many times as much as its peers each provider bills, and that in deviations; NaN where unknown.
+
+    The codes that are compared say what kind of provider bills them, so of the peer columns the last matters most here:
+    that prices differ between regions is what the codes do not tell.
+    """
+    level, versus_peers = np.full(len(summaries), np.nan), np.full(len(summaries), np.nan)
+    priced = summaries["priced_claims"].to_numpy() > 0
+    if not priced.any():
+        return level, versus_peers
+    known = summaries[priced].assign(claims=summaries["priced_claims"])
+    peers = find_peers(known, ["price_above"], peer_columns[::-1], least)
+    own, usual = known["price_above"].to_numpy(), peers.means["price_above"].to_numpy()
+    counts, squares = known["claims"].to_numpy(dtype=float), known["price_squares"].to_numpy()
+    drawn, deviation = _shrunken(own, counts, squares, peers, usual)
+    level[priced] = np.exp(own - usual)
+    versus_peers[priced] = (drawn - usual) / max(deviation, LEAST_PRICE_DEVIATION)
+    return level, versus_peers
+
+
+def _drivers(
+    summaries: pd.DataFrame, surprises: Sequence[str], peers: Peers, dearer: Bools, level: Floats
+) -> dict[str, pd.Series]:
+    """Return sentences on what exceeds the peers most, None where there is nothing more to say.
+
+    First the prices of those that are ``dearer`` than they are odd, then the columns by how much their mean surprise
+    exceeds that of the peers.
+    """
+    names = [name.removeprefix(OUTPUT_PREFIX) for name in surprises]
+    own, others = summaries[list(surprises)].to_numpy(), peers.means[list(surprises)].to_numpy()
     more = own - others
-    places = np.argsort(-more, axis=1, kind="stable")[:, : len(DRIVERS)]
+    codes, priced = summaries["price_code"].to_numpy(), summaries["priced_claims"].to_numpy()
     sentences = np.full((len(own), len(DRIVERS)), None, dtype=object)
-    for row, order in enumerate(places):
-        for place, column in enumerate(order):
-            if more[row, column] >= VISIBLE:
-                sentences[row, place] = (
-                    f"{names[column]} adds {own[row, column]:.2f} to a claim's score on average; "
-                    f"{others[row, column]:.2f} among peers"
-                )
-    return {name: pd.Series(sentences[:, place], surprises.index) for place, name in enumerate(DRIVERS)}
+    for row, order in enumerate(np.argsort(-more, axis=1, kind="stable")):
+        told = [
+            f"{names[column]} adds {own[row, column]:.2f} to a claim's score on average; "
+            f"{others[row, column]:.2f} among peers"
+            for column in order[: len(DRIVERS)]
+            if more[row, column] >= VISIBLE
+        ]
+        if dearer[row] and level[row] >= 1 + VISIBLE:
+            claims = f"{priced[row]:,} claim{'' if priced[row] == 1 else 's'}"
+            told.insert(0, f"bills {level[row]:.2f} times what its peers bill for the same {codes[row]} ({claims})")
+        sentences[row, : min(len(told), len(DRIVERS))] = told[: len(DRIVERS)]
+    return {name: pd.Series(sentences[:, place], summaries.index) for place, name in enumerate(DRIVERS)}

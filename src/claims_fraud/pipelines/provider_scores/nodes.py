@@ -10,6 +10,10 @@ from claims_fraud.claims import Columns
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ProviderParameters, TrainingParameters
 from claims_fraud.providers import (
+    Prices,
+    added,
+    billing_codes,
+    price_sums,
     provider_scores_schema,
     provider_table,
     score_aggregates,
@@ -22,8 +26,10 @@ from claims_fraud.providers import (
 def sum_up_providers(fraud_scores: Frame, columns: Columns, provider_scores: ProviderParameters) -> Frame:
     """Return a row a provider: what its claims' scores are on average, and aggregates of the claims."""
     shared = provider_scores.shared(columns)
-    summarise = partial(summarise_providers, columns=columns, peer_columns=shared)
     claims = fraud_scores[summary_inputs(columns)]
+    sums = partial(price_sums, columns=columns, codes=billing_codes(columns, shared))
+    prices = Prices.of(frames.reduce_batches(claims, sums, added))
+    summarise = partial(summarise_providers, columns=columns, peer_columns=shared, prices=prices)
     return frames.map_groups(claims, columns.provider_id, summarise, summary_schema(columns, shared))
 
 
