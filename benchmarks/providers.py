@@ -134,7 +134,9 @@ def report(rows: pd.DataFrame) -> str:
     rankings.append(["in any order", *(text for kind in KINDS for text in ("0.500", _figure(rates[kind])))])
     first = markdown(["Detector", "AUROC", "AP", "Precision at 1 %", "Seconds"], detectors)
     names = [f"first_{share:.0%}" for share in LISTS]
-    found = [[str(row["seed"]), str(int(row["n"])), *(f"{row[name]:.0%}" for name in names)] for row in _rows(dearer)]
+    found = [
+        [str(int(row["seed"])), str(int(row["n"])), *(f"{row[name]:.0%}" for name in names)] for row in _rows(dearer)
+    ]
     heads_of_dearer = ["Seed", "Providers tried", *(f"In the first {share:.0%}" for share in LISTS)]
     return f"{first}\n{markdown(heads, rankings)}\n{markdown(heads_of_dearer, found)}"
 

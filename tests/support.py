@@ -71,8 +71,9 @@ def visits_and_surgeries() -> pd.DataFrame:
 
 
 def named_by_a_run(name: str) -> bool:
-    """Return whether a file, by its path below the data, is in one of `NAMED_BY_RUNS`."""
-    return any(folder in Path(name).parents for folder in NAMED_BY_RUNS)
+    """Return whether a file, by its path below the data, is in one of `NAMED_BY_RUNS`, or the lock of runs."""
+    path = Path(name)
+    return path == Path(".run.lock") or any(folder in path.parents for folder in NAMED_BY_RUNS)
 
 
 def make_project(path: Path) -> Project:

@@ -87,7 +87,7 @@ def damaged_model(damage: Callable[[Path], None]) -> Arrange:
 
 
 def without_a_column_file(model: Path) -> None:
-    sorted((model / "columns").iterdir())[0].unlink()
+    sorted((model / "columns").rglob("*.cbm"))[0].unlink()
 
 
 def with_half_a_json(model: Path) -> None:
@@ -97,7 +97,7 @@ def with_half_a_json(model: Path) -> None:
 
 
 def with_half_a_column(model: Path) -> None:
-    column = sorted((model / "columns").iterdir())[0]
+    column = sorted((model / "columns").rglob("*.cbm"))[0]
     column.write_bytes(column.read_bytes()[:100])
 
 
@@ -111,6 +111,14 @@ def other_columns(folder: Path) -> tuple[tuple[str, ...], str]:
     shutil.copytree("conf/local", "conf/fewer", dirs_exist_ok=True)
     Path("conf/fewer/parameters.yml").write_text("columns: {numeric: [claim_amount, patient_age]}")
     return ("--env=fewer", SCORE), ""
+
+
+def scores_of_other_claims(folder: Path) -> tuple[tuple[str, ...], str]:
+    """Ask for a step on scores of which the record says that they are of other claims."""
+    record = {"at": "2026-06-30T00:00:00", "made_from": {"features": "sha256:0123456789abcdef", "new_features": None}}
+    Path("data/08_reporting").mkdir(exist_ok=True)
+    Path("data/08_reporting/lineage.json").write_text(json.dumps(record))
+    return ("--pipelines=fairness",), ""
 
 
 def broken_yaml(folder: Path) -> tuple[tuple[str, ...], str]:
@@ -185,6 +193,9 @@ MISTAKES = [
     Mistake("A model of a newer format", damaged_model(of_a_newer_format)),
     Mistake("A folder that is no model", damaged_model(lambda model: (model / "model.json").unlink())),
     Mistake("A model of other columns", other_columns),
+    # Runs
+    Mistake("A runner of several processes", options(SCORE, "--runner=ParallelRunner")),
+    Mistake("Scores of claims that were ingested again since", scores_of_other_claims),
 ]
 
 
@@ -217,7 +228,7 @@ def test_one_paragraph_and_nothing_half_written(
     words, params = mistake.arrange(tmp_path)
     before = contents(model)
     status, told = trained.run(*words, params=params)
-    unfinished = [path for path in trained.data.rglob(".*") if path.name != ".gitkeep"]
+    unfinished = [path for path in trained.data.rglob(".*") if path.name not in {".gitkeep", ".run.lock"}]
     after = contents(model)
     shutil.rmtree(model)
     shutil.move(tmp_path / "whole_model", model)
@@ -234,6 +245,7 @@ def readable(told: str, *folders: Path) -> str:
     message = told[told.index("Error: ") :].strip()
     # Where a broken model.json breaks depends on the model.
     message = re.sub(r"line \d+ column \d+ \(char \d+\)", "line … column …", message)
+    message = re.sub(r"columns/[0-9a-f]{12}/", "columns/…/", message)
     for folder in folders:
         message = message.replace(f"{folder}/", "").replace(str(folder), ".")
     return re.sub(r"\s+", " ", message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ from claims_fraud.configuration import let_catalog_read
 from claims_fraud.coordination import Coordinator, EventLog, told_with
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
+from claims_fraud.runtime.lineage import Lineage
+from claims_fraud.runtime.run_lock import FolderLock, Holder
 from claims_fraud.task_values import tell_job
 
 logger = logging.getLogger(__name__)
 
+# Of the catalog, where the environment has one.
+RUN_LOCK = "run_lock"
 # By dataset what their names begin with in MLflow, since several count as n.
 METRICS = {
     "training_metrics": "",
@@ -81,6 +86,11 @@ class ProjectHooks:
     coordinator: Coordinator
     environment: str
     catalog: CatalogProtocol[Any, Any]
+    lineage: Lineage
+    to_register: ClaimsTreeAutoencoder | None
+    of_training: set[str]
+    holder: Holder
+    lock: FolderLock | None = None
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
         self.plugins = tuple(plugins)
@@ -118,8 +128,18 @@ class ProjectHooks:
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
         _check_model_asked_for(pipeline, self.parameters.scoring.model)
-        self.catalog = catalog
-        result = yield
+        _check_runner(str(run_params.get("runner")))
+        self.catalog, self.to_register = catalog, None
+        self.of_training = pipeline.only_nodes_with_tags("training").all_outputs()
+        killed = self._hold(run_params, catalog)
+        try:
+            self.lineage = Lineage(pipeline, catalog, self.parameters.scoring.scored_at)
+            self.lineage.check()
+            result = yield
+        except BaseException:
+            self._let_go()
+            raise
+        self._tidy_up(killed)
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
         run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
         return result
@@ -136,21 +156,28 @@ class ProjectHooks:
         """Log which model it is that scores."""
         from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
 
+        self.lineage.loaded(dataset_name, data)
         if dataset_name == "live_autoencoder":
             run_log.log_model_version(data.model_version_)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        """Have a table refuse to be overwritten by what was made from an earlier version of it."""
+        self.lineage.expect(dataset_name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Log metrics, pages and which sample it was, register the model, and tell plug-ins what came out."""
         from claims_fraud.tracking import run_log  # noqa: PLC0415 - imported when the run began
 
+        self.lineage.saved(dataset_name)
         if dataset_name in METRICS:
             run_log.log_metrics(data, dataset_name, METRICS[dataset_name])
         if dataset_name in PAGES:
             run_log.log_page(data, dataset_name)
         if dataset_name == "autoencoder":
             run_log.log_model_version(data.model_version_)
-            self._register(data)
+            self.to_register = data
         if dataset_name == "training_metrics":
             run_log.log_sizes(data["model_type"], data["n"], data["n_features"])
         if dataset_name == "training_claims":
@@ -158,6 +185,11 @@ class ProjectHooks:
             run_log.log_data_versions({dataset_name: sample.data_version()})
         if dataset_name == "monitoring_verdict":
             tell_job({"retrain": data["retrain"]})
+        self.of_training.discard(dataset_name)
+        if self.to_register is not None and not self.of_training:
+            # Last of all, so that no version is registered whose scores and profile are not there.
+            self._register(self.to_register)
+            self.to_register = None
         if dataset_name in AFTER:
             event = AFTER[dataset_name]
             self.coordinator.tell(event, **self._about(event, data))
@@ -184,9 +216,53 @@ class ProjectHooks:
             schema, dot, _ = tracking.registered_model.rpartition(".")
             column_models.log_column_models(model, schema + dot if tracking.column_models == "register" else None)
 
-    @hook_impl
+    def _hold(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> Holder | None:
+        """Hold the lock of the environment, if it has one, and return who was killed while holding it."""
+        self._let_go()
+        if RUN_LOCK not in catalog:
+            return None
+        lock: FolderLock = catalog.load(RUN_LOCK)
+        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
+        self.holder = Holder.this_process(", ".join(names))
+        killed = lock.acquire(self.holder, self.parameters.coordination.wait_minutes)
+        self.lock = lock
+        return killed
+
+    def _tidy_up(self, killed: Holder | None) -> None:
+        """Remove what killed runs left behind, once MLflow has a run, and say so in one line."""
+        from claims_fraud.tracking import run_log  # noqa: PLC0415 - as above
+
+        if self.lock is None:
+            return
+        self.lock.hold(replace(self.holder, mlflow_run=run_log.active_run_id()))
+        removed = self.lock.sweep()
+        marked = bool(killed and killed.mlflow_run and run_log.mark_as_killed(killed.mlflow_run))
+        if killed or removed:
+            logger.warning(
+                "%s was cut short. %d unfinished folders are removed%s",
+                f"The run of {killed}" if killed else "An earlier run",
+                len(removed),
+                ", and its MLflow run is marked as killed" if marked else "",
+            )
+
+    def _let_go(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """Let other runs write."""
+        self._let_go()
+
+    # First, since the run of MLflow is closed after it.
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Say where the results are."""
+        """Let other runs write, and say where the results are."""
+        if self.to_register is not None:
+            # What Kedro left out was there already.
+            self._register(self.to_register)
+        self._let_go()
         for name in RESULTS:
             if name in pipeline.all_outputs():
                 logger.info("%s: %s", name, _place(catalog.get(name)))
@@ -221,6 +297,15 @@ def _check_model_asked_for(pipeline: Pipeline, asked: str | int | None) -> None:
         raise InputError(
             f"scoring.model is {asked!r}, and this run scores with the model that it trains. Leave scoring.model out, "
             "or score by itself: `kedro run --pipelines=scoring`."
+        )
+
+
+def _check_runner(runner: str) -> None:
+    """Raise InputError for a runner whose processes would each have hooks, and a run of MLflow, of their own."""
+    if "ParallelRunner" in runner:
+        raise InputError(
+            "ParallelRunner is not supported: in other processes no metric would be logged and no model registered. "
+            "Leave --runner out, or use ThreadRunner; training uses all cores in either (training.n_jobs)."
         )
 
 

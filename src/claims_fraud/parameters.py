@@ -335,7 +335,7 @@ class TrackingParameters(BaseModel):
 
 
 class CoordinationParameters(BaseModel):
-    """What is told of a run beside MLflow: see `claims_fraud.coordination`."""
+    """What is told of a run beside MLflow (see `claims_fraud.coordination`), and how it gets on with others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -343,6 +343,9 @@ class CoordinationParameters(BaseModel):
         None, description="Folder of the log of events, a file of JSON lines a run; null writes none."
     )
     fatal: bool = Field(False, description="Whether a coordination hook that fails ends the run.")
+    wait_minutes: float = Field(
+        60.0, ge=0, description="How long to wait for another run that writes the same data folder; 0 refuses at once."
+    )
 
 
 class Parameters(BaseModel):

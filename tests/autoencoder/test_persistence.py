@@ -23,9 +23,15 @@ def write(folder: Path, scratch: Path, text: str = "trees") -> dict:
     scratch.mkdir(exist_ok=True)
     source = scratch / "000.cbm"
     source.write_text(text)
-    content = {"files": {"columns/000.cbm": file_hash(source)}, "name": "é", "scale": 0.1}
-    write_model(folder, content, {"columns/000.cbm": source})
+    content = {"files": {"000.cbm": file_hash(source)}, "name": "é", "scale": 0.1}
+    write_model(folder, content, {"000.cbm": source})
     return content
+
+
+def column_file(folder: Path) -> Path:
+    """Return the one column file of the model."""
+    (file,) = (folder / "columns").rglob("*.cbm")
+    return file
 
 
 @pytest.fixture
@@ -53,7 +59,8 @@ def files_in(folder):
 def test_what_is_written_is_read(shelf, scratch):
     content = write(shelf / "deep" / "model", scratch)
     assert read_model(shelf / "deep" / "model") == {**content, "model_version": content_hash(content)}
-    assert files_in(shelf) == ["deep/model/columns/000.cbm", "deep/model/model.json"]
+    version = content_hash(content)
+    assert files_in(shelf) == [f"deep/model/columns/{version}/000.cbm", "deep/model/model.json"]
 
 
 def test_what_is_packed_is_unpacked(folder, tmp_path):
@@ -66,10 +73,24 @@ def test_what_is_packed_is_unpacked(folder, tmp_path):
 def test_an_empty_folder_and_an_earlier_model_are_replaced(shelf, scratch):
     (shelf / "model").mkdir()
     write(shelf / "model", scratch)
-    (shelf / "model" / "columns" / "001.cbm").write_text("of an earlier model with more columns")
-    write(shelf / "model", scratch, "newer")
-    assert files_in(shelf) == ["model/columns/000.cbm", "model/model.json"]
-    assert (shelf / "model" / "columns" / "000.cbm").read_text() == "newer"
+    column_file(shelf / "model").with_name("001.cbm").write_text("of an earlier model with more columns")
+    (shelf / "model" / "columns" / "000.cbm").write_text("of an earlier format")
+    version = content_hash(write(shelf / "model", scratch, "newer"))
+    assert files_in(shelf) == [f"model/columns/{version}/000.cbm", "model/model.json"]
+    assert column_file(shelf / "model").read_text() == "newer"
+
+
+def test_the_same_model_again_mends_one_that_was_damaged(folder, scratch):
+    column_file(folder).write_text("damaged")
+    content = write(folder, scratch)
+    assert read_model(folder) == {**content, "model_version": content_hash(content)}
+
+
+def test_what_a_first_save_left_that_was_cut_short_is_replaced(shelf, scratch):
+    (shelf / "model" / "columns" / "0123456789ab").mkdir(parents=True)
+    (shelf / "model" / "columns" / "0123456789ab" / "000.cbm").write_text("of no model")
+    content = write(shelf / "model", scratch)
+    assert files_in(shelf) == [f"model/columns/{content_hash(content)}/000.cbm", "model/model.json"]
 
 
 @pytest.mark.parametrize("others", [["notes.txt"], ["model.json", "notes.txt"], ["columns"]])
@@ -93,23 +114,41 @@ def test_a_file_is_refused_and_left_as_it_was(shelf, scratch):
 
 def test_a_column_file_that_is_not_there_leaves_nothing_behind(shelf):
     with pytest.raises(FileNotFoundError):
-        write_model(shelf / "model", {"files": {}}, {"columns/000.cbm": shelf / "nowhere"})
+        write_model(shelf / "model", {"files": {}}, {"000.cbm": shelf / "nowhere"})
     assert list(shelf.iterdir()) == []
 
 
+def test_at_every_step_of_a_save_the_folder_has_a_whole_model(folder, scratch, monkeypatch):
+    replace, versions = Path.replace, []
+
+    def looks_before_and_after(self, target):
+        versions.append(read_model(folder)["model_version"])
+        replace(self, target)
+        versions.append(read_model(folder)["model_version"])
+
+    monkeypatch.setattr(Path, "replace", looks_before_and_after)
+    earlier = read_model(folder)["model_version"]
+    newer = content_hash(write(folder, scratch, "newer"))
+    assert versions == [earlier, earlier, earlier, newer]
+
+
 def test_if_the_new_model_cannot_be_put_in_place_the_earlier_one_stays(folder, scratch, monkeypatch):
-    rename = Path.rename
+    replace = Path.replace
 
-    def fails_once_finished(self, target):
-        if self.name == "model" and Path(target) == folder:
+    def fails_at_last(self, target):
+        if self.name == "model.json":
             raise OSError("disk full")
-        return rename(self, target)
+        return replace(self, target)
 
-    monkeypatch.setattr(Path, "rename", fails_once_finished)
-    with pytest.raises(OSError, match="disk full"):
-        write(folder, scratch, "newer")
-    assert (folder / "columns" / "000.cbm").read_text() == "trees"
+    before = read_model(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails_at_last)
+        with pytest.raises(OSError, match="disk full"):
+            write(folder, scratch, "newer")
+    assert read_model(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+    content = write(folder, scratch, "newest")
+    assert files_in(folder) == [f"columns/{content_hash(content)}/000.cbm", "model.json"]
 
 
 def test_a_missing_model(tmp_path):
@@ -118,15 +157,15 @@ def test_a_missing_model(tmp_path):
 
 
 def test_an_incomplete_model(folder):
-    (folder / "columns" / "000.cbm").unlink()
-    with pytest.raises(InputError, match=r"columns/000.cbm is missing. Train again"):
+    column_file(folder).unlink()
+    with pytest.raises(InputError, match=r"columns/[0-9a-f]{12}/000.cbm is missing. Train again"):
         read_model(folder)
 
 
 @pytest.mark.parametrize("text", ["tre", "treez"])
 def test_a_column_file_that_was_cut_short_or_changed(folder, text):
-    (folder / "columns" / "000.cbm").write_text(text)
-    with pytest.raises(InputError, match=r"columns/000.cbm is not the file that was saved .* Train again"):
+    column_file(folder).write_text(text)
+    with pytest.raises(InputError, match=r"columns/[0-9a-f]{12}/000.cbm is not the file that was saved .* Train again"):
         read_model(folder)
 
 
@@ -156,10 +195,10 @@ def test_a_model_json_that_was_changed(folder):
         read_model(folder)
 
 
-@pytest.mark.parametrize("version", [3, 5, None])
+@pytest.mark.parametrize("version", [4, 6, None])
 def test_another_format(folder, version):
     change(folder, format_version=version)
     with pytest.raises(
-        InputError, match=f"format version {version}; this version of claims_fraud reads 4. Install the version"
+        InputError, match=f"format version {version}; this version of claims_fraud reads 5. Install the version"
     ):
         read_model(folder)

@@ -29,7 +29,7 @@ COLUMNS = Columns(procedure=None, categorical=("code",), numeric=("claim_amount"
 SCORING = ScoringParameters.model_validate({"scored_at": "2026-06-30", "top_claims": 3})
 HISTORY = ["days_since_last_claim", "num_previous_claims", "average_claim_amount"]
 SCORES = "07_model_output/fraud_scores.parquet"
-REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json"}
+REPORTED = {"08_reporting/top_claims.csv", "08_reporting/scoring_metrics.json", "08_reporting/lineage.json"}
 SCORE_NEW = "--pipelines=score_new"
 
 
@@ -392,6 +392,7 @@ class TestPipeline:
             "08_reporting/fairness_report.html",
             "08_reporting/fairness_results.json",
             "08_reporting/fairness_verdict.json",
+            "08_reporting/lineage.json",
             "08_reporting/monitoring_verdict.json",
             "08_reporting/provider_metrics.json",
             "08_reporting/scoring_metrics.json",

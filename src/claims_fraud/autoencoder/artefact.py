@@ -19,7 +19,7 @@ from claims_fraud.autoencoder.cooccurrence import Cooccurrence, GroupTable
 from claims_fraud.autoencoder.evidence import ScoreScale, Stack
 from claims_fraud.autoencoder.kinds import CategoryEncoder, NumberEncoder
 from claims_fraud.autoencoder.location import LocationModel
-from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, file_hash
+from claims_fraud.autoencoder.persistence import column_folder, file_hash
 
 if TYPE_CHECKING:
     from claims_fraud.autoencoder.tree_autoencoder import ClaimsTreeAutoencoder
@@ -41,7 +41,7 @@ def write_columns(model: ClaimsTreeAutoencoder, folder: Path) -> dict[str, Path]
         path = folder / f"{name}.npy"
         np.save(path, array, allow_pickle=False)
         written.append(path)
-    return {f"{COLUMN_FOLDER}/{path.name}": path for path in written}
+    return {path.name: path for path in written}
 
 
 def content_of(model: ClaimsTreeAutoencoder, files: Mapping[str, Path]) -> dict[str, Any]:
@@ -58,9 +58,7 @@ def content_of(model: ClaimsTreeAutoencoder, files: Mapping[str, Path]) -> dict[
         "score_scale": asdict(model.score_scale_),
         "calibration": asdict(model.calibration_),
         "columns": {
-            name: _column_content(
-                column, [Path(file).name for file in files if Path(file).stem.startswith(f"{n:03d}-")]
-            )
+            name: _column_content(column, [file for file in files if file.startswith(f"{n:03d}-")])
             for n, (name, column) in enumerate(model.models_.items())
         },
         "files": {name: file_hash(path) for name, path in files.items()},
@@ -69,6 +67,7 @@ def content_of(model: ClaimsTreeAutoencoder, files: Mapping[str, Path]) -> dict[
 
 def restore(model: ClaimsTreeAutoencoder, content: Mapping[str, Any], folder: Path) -> None:
     """Set what `fit` sets from what `content_of` returned and the files in the folder."""
+    columns = column_folder(folder, content["model_version"])
     model.cat_features_ = tuple(content["cat_features"])
     model.num_features_ = tuple(content["num_features"])
     # In the order of the features, which is the order of the models' inputs; JSON has them sorted by name.
@@ -78,14 +77,10 @@ def restore(model: ClaimsTreeAutoencoder, content: Mapping[str, Any], folder: Pa
     }
     model.score_scale_ = _from_json(ScoreScale, content["score_scale"])
     model.calibration_ = _from_json(Calibration, content["calibration"])
-    arrays = {
-        name: np.load(folder / COLUMN_FOLDER / f"{name}.npy", allow_pickle=False)
-        for name in ("pairs", "groups", "counts")
-    }
+    arrays = {name: np.load(columns / f"{name}.npy", allow_pickle=False) for name in ("pairs", "groups", "counts")}
     model.cooccurrence_ = Cooccurrence.from_arrays(arrays)
     model.models_ = {
-        name: _column(content["columns"][name], folder / COLUMN_FOLDER, model.model_type)
-        for name in model.scored_features_
+        name: _column(content["columns"][name], columns, model.model_type) for name in model.scored_features_
     }
     model.model_version_ = content["model_version"]
 

@@ -20,7 +20,7 @@ import pandas as pd
 from claims_fraud.autoencoder.boosters import BoosterSettings, unstamped
 from claims_fraud.autoencoder.checks import check_present
 from claims_fraud.autoencoder.encoding import Floats, category_values, number_values
-from claims_fraud.autoencoder.persistence import COLUMN_FOLDER, file_hash, read_model, write_model
+from claims_fraud.autoencoder.persistence import column_folder, file_hash, read_model, write_model
 from claims_fraud.errors import InputError
 
 KIND = "outcomes"
@@ -137,7 +137,7 @@ class OutcomeModel:
             for number, member in enumerate(self.members):
                 path = Path(scratch) / f"{number:03d}.cbm"
                 path.write_bytes(member)
-                files[f"{COLUMN_FOLDER}/{path.name}"] = path
+                files[path.name] = path
             hashes = {name: file_hash(path) for name, path in files.items()}
             write_model(Path(folder), {**content, "kind": KIND, "files": hashes}, files)
 
@@ -145,11 +145,12 @@ class OutcomeModel:
     def load(cls, folder: Path | str) -> Self:
         """Read a model that `save` wrote; raise InputError if it is missing, damaged, changed or of another kind."""
         content = read_model(Path(folder), KIND)
+        columns = column_folder(Path(folder), content["model_version"])
         return cls(
             cat_features=tuple(content["cat_features"]),
             num_features=tuple(content["num_features"]),
             surprises=tuple(content["surprises"]),
-            members=tuple((Path(folder) / name).read_bytes() for name in sorted(content["files"])),
+            members=tuple((columns / name).read_bytes() for name in sorted(content["files"])),
         )
 
     def _inputs(self, features: pd.DataFrame, surprises: pd.DataFrame) -> pd.DataFrame:

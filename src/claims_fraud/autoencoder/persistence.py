@@ -9,14 +9,14 @@ import hashlib
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from claims_fraud.errors import InputError, listed
+from claims_fraud.files import unfinished_folder
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MODEL_FILE = "model.json"
 COLUMN_FOLDER = "columns"
 ADVICE = "Train again (`kedro run --pipelines={}`), or give the folder of a whole model."
@@ -34,53 +34,45 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def replace_folder(source: Path, target: Path) -> None:
-    """Put the finished folder ``source`` in the place of ``target``, a missing, empty or earlier model folder.
-
-    If that fails, the earlier one is where it was.
-
-    Raises
-    ------
-    InputError
-        If ``target`` holds anything else.
-    """
-    _check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        source.rename(target)
-        return
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
-        earlier = Path(aside) / "earlier"
-        target.rename(earlier)
-        try:
-            source.rename(target)
-        except BaseException:
-            earlier.rename(target)
-            raise
+def column_folder(folder: Path, model_version: str) -> Path:
+    """Return where a model's column files lie: a folder of its own for each version, so that none replaces another."""
+    return folder / COLUMN_FOLDER / model_version
 
 
 def write_model(folder: Path, content: dict[str, Any], column_files: dict[str, Path]) -> None:
-    """Write the artefact whole or not at all.
+    """Write the artefact; at every moment the folder has the earlier model whole, or the new one.
+
+    The column files come first, beside those of the earlier model. ``model.json``, which says what belongs to the
+    model, takes the place of the earlier one in one step; what it no longer names is removed after that.
 
     Parameters
     ----------
     folder : Path
-        Where to.
+        A missing, empty or earlier model folder.
     content : dict
         What ``model.json`` says, without format and version.
     column_files : dict of str to Path
-        Name in the artefact (``columns/000.cbm``) to the file it is moved from.
+        Name in the artefact (``000-classes.cbm``) to the file it is moved from.
+
+    Raises
+    ------
+    InputError
+        If the folder holds anything but a model.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        finished = Path(scratch) / "model"
-        (finished / COLUMN_FOLDER).mkdir(parents=True)
+    _check_replaceable(folder)
+    version = content_hash(content)
+    with unfinished_folder(folder) as unfinished:
         for name, source in column_files.items():
-            shutil.move(source, finished / name)
-        stamped = {**content, "format_version": FORMAT_VERSION, "model_version": content_hash(content)}
+            shutil.move(source, unfinished / name)
+        stamped = {**content, "format_version": FORMAT_VERSION, "model_version": version}
         text = json.dumps(stamped, indent=1, sort_keys=True)
-        (finished / MODEL_FILE).write_text(text, encoding="utf-8")
-        replace_folder(finished, folder)
+        (unfinished / MODEL_FILE).write_text(text, encoding="utf-8")
+        columns = column_folder(folder, version)
+        columns.mkdir(parents=True, exist_ok=True)
+        for name in column_files:
+            (unfinished / name).replace(columns / name)
+        (unfinished / MODEL_FILE).replace(folder / MODEL_FILE)
+    _remove_all_but(folder / COLUMN_FOLDER, version, set(column_files))
 
 
 def read_model(folder: Path, kind: str = TRAINING) -> dict[str, Any]:
@@ -96,11 +88,15 @@ def read_model(folder: Path, kind: str = TRAINING) -> dict[str, Any]:
     found = content.get("kind", TRAINING)
     if found != kind:
         raise InputError(f"model {folder} is one of the pipeline {found}, and not of {kind}. {advice}")
+    columns = column_folder(folder, told)
     for name, expected in content["files"].items():
-        if not (folder / name).is_file():
-            raise InputError(f"model {folder}: {name} is missing. {advice}")
-        if file_hash(folder / name) != expected:
-            raise InputError(f"model {folder}: {name} is not the file that was saved (cut short or changed). {advice}")
+        if not (columns / name).is_file():
+            raise InputError(f"model {folder}: {COLUMN_FOLDER}/{told}/{name} is missing. {advice}")
+        if file_hash(columns / name) != expected:
+            raise InputError(
+                f"model {folder}: {COLUMN_FOLDER}/{told}/{name} is not the file that was saved (cut short or changed). "
+                f"{advice}"
+            )
     return {**content, "model_version": told}
 
 
@@ -124,11 +120,25 @@ def _check_replaceable(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file and is not replaced. Give the path of a folder for the model.")
     found = {path.name for path in target.iterdir()} if target.exists() else set()
-    if found and (MODEL_FILE not in found or found - {MODEL_FILE, COLUMN_FOLDER}):
+    # A first save that was cut short leaves column files of which no model.json tells.
+    unfinished = found == {COLUMN_FOLDER} and (target / COLUMN_FOLDER).is_dir()
+    if found and not unfinished and (MODEL_FILE not in found or found - {MODEL_FILE, COLUMN_FOLDER}):
         raise InputError(
             f"{target} is not empty and holds {listed(sorted(found), 3)}, where a model folder has {MODEL_FILE} and "
             f"{COLUMN_FOLDER} only, so it is not replaced. Give another path, or empty it."
         )
+
+
+def _remove_all_but(columns: Path, version: str, names: set[str]) -> None:
+    """Remove the column files that are not those of this version."""
+    for path in columns.iterdir():
+        if path.is_dir() and path.name != version:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+    for path in (columns / version).iterdir():
+        if path.name not in names:
+            path.unlink()
 
 
 def _stamped_content(folder: Path, advice: str) -> tuple[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from claims_fraud.datasets.by_version import ByVersionDataset, ReferenceProfiles
 from claims_fraud.datasets.claims_file import ClaimsFileDataset
 from claims_fraud.datasets.kept_sample import KeptSampleDataset
 from claims_fraud.datasets.registered_autoencoder import RegisteredAutoencoderDataset
+from claims_fraud.datasets.run_lock import RunLockDataset
 from claims_fraud.datasets.whole_file import WholeFileDataset
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "OutcomeModelDataset",
     "ReferenceProfilesDataset",
     "RegisteredAutoencoderDataset",
+    "RunLockDataset",
     "WholeFileDataset",
 ]

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from claims_fraud.datasets.whole_file import replacing
 from claims_fraud.drift import ReferenceProfile
 from claims_fraud.errors import NotKept
+from claims_fraud.files import replacing
 
 
 class FilePerVersion(AbstractDataset[Any, Callable[[str], Any]]):

@@ -23,7 +23,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from claims_fraud.datasets.by_version import missing_rows
-from claims_fraud.datasets.session import current_session, latest_version
+from claims_fraud.datasets.session import current_session
 from claims_fraud.errors import InputError, NotKept, listed
 from claims_fraud.frames.on_spark import quoted
 
@@ -42,6 +42,12 @@ CONFLICTS = tuple(
         "TABLE_OR_VIEW_ALREADY_EXISTS",
     )
 )
+# Commits that change how a table is stored or described, and none of its rows.
+KEEPS_ROWS = {
+    "ADD CONSTRAINT", "DROP CONSTRAINT", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "CHANGE COLUMN", "CLUSTER BY",
+    "OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "COMPUTE STATS", "UPGRADE PROTOCOL", "ADD FEATURE",
+}  # fmt: skip
+NO_TABLE = "no table"
 # Columns are named by users, and may have spaces.
 PROPERTIES = {"delta.columnMapping.mode": "name"}
 
@@ -129,6 +135,7 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         self._create_schema = create_schema
         self._optional = optional
         self._by = by
+        self._expected: str | None = None
 
     # The base class makes `load` and `save` of these.
     def _load(self) -> DataFrame | Callable[[str], DataFrame] | None:
@@ -164,9 +171,44 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             raise NotKept(missing_rows(f"table {self.name}", column, value, self._made_by))
         return rows
 
+    def expect(self, version: str | None) -> None:
+        """Have the next save refuse if the table's version is another one: what is saved was made from that one.
+
+        Parameters
+        ----------
+        version : str, optional
+            As `data_version` tells it; None if there was no table.
+        """
+        self._expected = version or NO_TABLE
+
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the rows in the table's mode, in one commit; a failure leaves the table as it was."""
+        expected, self._expected = self._expected, None
         frame = _as_spark(data)
+        if expected is None:
+            self._save_rows(frame)
+            return
+        self._check_nobody_saved(expected, self.data_version())
+        self._save_rows(frame)
+        before = self._version_before_last()
+        if before != expected:
+            # Somebody's commit came between the look and this one, and is put back.
+            current_session().sql(f"RESTORE TABLE {self._sql_name} TO VERSION AS OF {before.rpartition(' ')[2]}")
+            self._check_nobody_saved(expected, before)
+
+    def _check_nobody_saved(self, expected: str, found: str | None) -> None:
+        if (found or NO_TABLE) != expected:
+            raise InputError(
+                f"table {self.name} was saved by another run while this one was under way ({expected} was read, "
+                f"{found} is there now). Nothing is overwritten. Run this one again."
+            )
+
+    def _version_before_last(self) -> str:
+        """Return the version of the commit of rows before the last one."""
+        versions = _versions_of_rows(self._sql_name)
+        return versions[1] if len(versions) > 1 else NO_TABLE
+
+    def _save_rows(self, frame: DataFrame) -> None:
         keys = self._table.primary_key if self._table.write_mode != "overwrite" else None
         if keys:
             self._check_unique(frame, keys)
@@ -204,11 +246,11 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         return told
 
     def data_version(self) -> str | None:
-        """Return the version that is loaded; None if the table is not there."""
+        """Return the version that is loaded, which is of the last commit of rows; None if the table is not there."""
         asked = self.resolve_load_version()
         if asked or not self._exists():
             return f"Delta version {asked}" if asked else None
-        return latest_version(self._sql_name)
+        return next(iter(_versions_of_rows(self._sql_name)), None)
 
     def resolve_load_version(self) -> str | None:
         """Return the version asked for; which is the latest Delta knows by itself."""
@@ -362,6 +404,12 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             "schema_changes": self._schema_changes,
             "version": self._version.load if self._version else None,
         }
+
+
+def _versions_of_rows(table: str) -> list[str]:
+    """Return the versions in which the rows of a table, whose name is quoted for SQL, changed, the latest first."""
+    commits = current_session().sql(f"DESCRIBE HISTORY {table}").select("version", "operation").collect()
+    return [f"Delta version {commit['version']}" for commit in commits if commit["operation"] not in KEEPS_ROWS]
 
 
 def _as_spark(data: DataFrame | pd.DataFrame) -> DataFrame:

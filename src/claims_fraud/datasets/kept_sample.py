@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from kedro.io import AbstractDataset
 
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.errors import InputError
+from claims_fraud.files import unfinished_folder
 
 
 class KeptSampleDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -46,9 +46,8 @@ class KeptSampleDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the frame under its hash; a failure leaves no file."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".") as scratch:
-            unfinished = Path(scratch) / "sample.parquet"
+        with unfinished_folder(self._folder / "sample") as scratch:
+            unfinished = scratch / "sample.parquet"
             data.to_parquet(unfinished, index=False)
             _, _, name = str(content_version(unfinished)).partition(":")
             # Again where it is there already, for the time of its file: it is the one saved last.

@@ -5,9 +5,6 @@ Not for folders (see ``autoencoder``) and not for remote stores: a rename is ato
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,7 @@ from kedro.io import AbstractDataset
 from claims_fraud.claims.history import upserted
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.errors import InputError
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield where to write a file that takes the place of ``path`` at the end, and not if something is raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as scratch:
-        unfinished = Path(scratch) / path.name
-        yield unfinished
-        unfinished.replace(path)
+from claims_fraud.files import replacing
 
 
 class WholeFileDataset(AbstractDataset[Any, Any]):

@@ -13,6 +13,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.utils.git_utils import get_git_commit
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH
@@ -88,6 +90,19 @@ def active_run_id() -> str | None:
     """Return the id of the run that is being recorded, if any."""
     run = mlflow.active_run()
     return run.info.run_id if run else None
+
+
+def mark_as_killed(run_id: str) -> bool:
+    """Have a run that is said to be going on be one that was killed; return whether it was said to be."""
+    client = mlflow.MlflowClient()
+    try:
+        status = client.get_run(run_id).info.status
+    except MlflowException:  # of another server, or deleted
+        return False
+    going_on: bool = status == RunStatus.to_string(RunStatus.RUNNING)
+    if going_on:
+        client.set_terminated(run_id, RunStatus.to_string(RunStatus.KILLED))
+    return going_on
 
 
 def log_fit(model: ClaimsTreeAutoencoder, fraud_scores: npt.NDArray[np.floating[Any]], run_name: str | None) -> None:
