@@ -12,8 +12,8 @@ export KEDRO_DISABLE_TELEMETRY := 1
 SAMPLE := data/01_raw
 
 .PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
-	benchmark-spark benchmark-kill benchmark-schemes benchmark-quality benchmark-speed benchmark-providers benchmark-outcomes \
-	benchmark-drift benchmark-monitoring
+	benchmark-spark benchmark-kill benchmark-kill-runs benchmark-schemes benchmark-quality benchmark-speed \
+	benchmark-providers benchmark-outcomes benchmark-drift benchmark-monitoring
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ package: .venv/dev ## Build the wheel and the configuration archive in dist/
 
 benchmark-spark: .venv/spark ## Measure speed and memory of scoring 1 and 5 million claims; goes on where it was stopped
 	@$(BIN)/python benchmarks/spark_scoring.py
+
+benchmark-kill-runs: .venv/dev ## Kill runs at their renames, writes and removals, and look at what the next one finds
+	@$(BIN)/python benchmarks/killed_runs.py
 
 benchmark-kill: .venv/spark ## Kill processes while they save Delta tables, and look at what the next one finds
 	@$(BIN)/python benchmarks/kill_during_save.py

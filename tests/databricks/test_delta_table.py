@@ -106,6 +106,48 @@ class TestModes:
         dataset.save(claims())
         assert rows(dataset) == [("a", 1.0), ("b", 2.0)]
 
+    def test_overwriting_at_once_leaves_the_rows_of_one(self, table):
+        table().save(claims(of="first"))
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda name: table().save(claims(of=name)), ["a", "b", "c"]))
+        found = rows(table())
+        assert len(found) == 2
+        assert found[0][2] == found[1][2] != "first"
+
+    def test_what_was_made_of_an_earlier_version_is_refused(self, table):
+        mine = table()
+        mine.save(claims())
+        mine.expect(mine.data_version())
+        table().save(claims(amount=[3.0, 4.0]))
+        with pytest.raises(DatasetError, match="was saved by another run while this one was under way .* version 0 was"):
+            mine.save(claims(amount=[9.0, 9.0]))
+        assert rows(mine) == [("a", 3.0), ("b", 4.0)]
+        mine.expect(mine.data_version())
+        mine.save(claims(amount=[9.0, 9.0]))
+        assert rows(mine) == [("a", 9.0), ("b", 9.0)]
+
+    def test_a_save_between_look_and_commit_is_put_back(self, table, monkeypatch):
+        mine = table()
+        mine.save(claims())
+        mine.expect(mine.data_version())
+        save_rows = mine._save_rows
+
+        def after_somebody_else(frame, attempts):
+            table().save(claims(amount=[3.0, 4.0]))
+            save_rows(frame, attempts)
+
+        monkeypatch.setattr(mine, "_save_rows", after_somebody_else)
+        with pytest.raises(DatasetError, match="was saved by another run"):
+            mine.save(claims(amount=[9.0, 9.0]))
+        assert rows(mine) == [("a", 3.0), ("b", 4.0)]
+
+    def test_a_table_that_was_not_there_may_not_be_there_by_now(self, table):
+        mine = table()
+        mine.expect(None)
+        table().save(claims())
+        with pytest.raises(DatasetError, match=r"another run .* \(no table was read, Delta version 0 is there now\)"):
+            mine.save(claims(amount=[9.0, 9.0]))
+
     def test_a_table_may_be_overwritten_with_what_is_made_of_it(self, table):
         dataset = table()
         dataset.save(claims())
@@ -287,6 +329,13 @@ class TestLoading:
         dataset.save(claims().head(1))
         assert dataset.data_version() == "Delta version 1"
         assert table(version=Version("0", None)).data_version() == "Delta version 0"
+
+    def test_the_data_version_is_not_changed_by_upkeep(self, spark, table):
+        dataset = table()
+        dataset.save(claims())
+        spark.sql(f"OPTIMIZE {dataset.name}")
+        spark.sql(f"ALTER TABLE {dataset.name} SET TBLPROPERTIES ('delta.appendOnly' = 'false')")
+        assert dataset.data_version() == "Delta version 0"
 
     def test_the_history_names_commits_latest_first(self, table):
         dataset = table()

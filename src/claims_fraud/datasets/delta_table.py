@@ -189,7 +189,12 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             self._save_rows(frame)
             return
         self._check_nobody_saved(expected, self.data_version())
-        self._save_rows(frame)
+        try:
+            self._save_rows(frame, attempts=1)
+        except PySparkException as error:
+            if str(error).startswith(CONFLICTS):
+                self._check_nobody_saved(expected, self.data_version())
+            raise
         before = self._version_before_last()
         if before != expected:
             # Somebody's commit came between the look and this one, and is put back.
@@ -208,17 +213,19 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
         versions = _versions_of_rows(self._sql_name)
         return versions[1] if len(versions) > 1 else NO_TABLE
 
-    def _save_rows(self, frame: DataFrame) -> None:
+    def _save_rows(self, frame: DataFrame, attempts: int = ATTEMPTS) -> None:
         keys = self._table.primary_key if self._table.write_mode != "overwrite" else None
         if keys:
             self._check_unique(frame, keys)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 self._commit(frame, keys)
                 return
             except PySparkException as error:
-                # Rows are found by key: what another process commits meanwhile is no reason to lose these.
-                if not keys or attempt == ATTEMPTS or not str(error).startswith(CONFLICTS):
+                # Rows are found by key, or take the place of all others: what another process commits meanwhile is no
+                # reason to lose these.
+                plain_append = not keys and self._table.write_mode == "append"
+                if plain_append or attempt == attempts or not str(error).startswith(CONFLICTS):
                     raise
                 logger.info("%s: saved by somebody else meanwhile; trying again", self.name)
 
