@@ -116,7 +116,8 @@ class Shelf:
         self._fresh = folder / "fresh"
         _lay_out(self._fresh, claims)
         self._finished = self._copy(self._fresh, "finished")
-        _checked(_in_a_child(self._finished, lambda: _run("__default__")), "the first run")
+        for pipeline in ("__default__", "model_selection"):
+            _checked(_in_a_child(self._finished, lambda name=pipeline: _run(name)), pipeline)
 
     def kills(self, what: str, every: int) -> Iterator[Outcome]:
         """Yield what came of the kill at each event of a run."""

@@ -96,7 +96,7 @@ def results_of(
         "top_k": fairness.top_k,
         "bands": {name: list(edges) for name, edges in counting.bands.items()},
         "rules": fairness.model_dump(include={*vars(fairness.rules)}),
-        "attributes": findings.attributes,
+        "attributes": {name: _published(found) for name, found in findings.attributes.items()},
         "intersections": _worst(crossed[~by_period]),
         "periods": _over_time(crossed[by_period]),
     }
@@ -114,7 +114,6 @@ def verdict_of(results: Mapping[str, Any]) -> dict[str, Any]:
     verdict = worst([overall_verdict(attributes), *([BIASED] if crossed or in_a_period else [])])
     return {
         "verdict": verdict,
-        "is_fair": verdict != BIASED,
         "n": results["n"],
         "attributes": attributes,
         "intersections": {BIASED: crossed},
@@ -135,16 +134,14 @@ def overall_verdict(attributes: Mapping[str, Mapping[str, Any]]) -> str:
 def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return `fairness_metrics`: figures without the name or the size of a group."""
     analysed = {name: found for name, found in results["attributes"].items() if "error" not in found}
-    verdict = verdict_of(results)
     return {
-        "is_fair": int(verdict["is_fair"]),
+        "verdict": verdict_of(results)["verdict"],
         "n": results["n"],
         "flagged": results["flagged"],
         "intersections": results["intersections"]["verdicts"],
         "periods": results["periods"]["verdicts"],
         **{
             name: {
-                "is_fair": int(found["overall_metrics"]["is_fair"]),
                 **found["overall_metrics"]["verdicts"],
                 "largest_ks": found["overall_metrics"]["largest_ks"],
                 "proxy_auroc": (results["proxies"].get(name) or {}).get("auroc"),
@@ -157,26 +154,34 @@ def metrics_of(results: Mapping[str, Any]) -> dict[str, Any]:
 def check_gate(verdict: Mapping[str, Any], fail_on: str) -> None:
     """Raise GateNotPassed, with the groups named, if the verdict is one that ends the run.
 
-    An intersection, or a group within a period, counts where it is biased. That one is inconclusive is the rule, for
-    it has few claims.
+    An attribute that could not be analysed ends it as well, unless ``fail_on`` is ``never``. An intersection, or a
+    group within a period, counts where it is biased. That one is inconclusive is the rule, for it has few claims.
     """
-    stopping = {"never": (), "biased": (BIASED,), "inconclusive": (BIASED, INCONCLUSIVE)}[fail_on]
-    found = [
-        f"{kind}: {attribute} {listed(verdicts[kind])}"
-        for kind in stopping
-        for attribute, verdicts in {
-            **verdict["attributes"],
-            "both of": verdict["intersections"],
-            "within a period": verdict["periods"],
-        }.items()
-        if verdicts.get(kind)
-    ]
+    if fail_on == "never":
+        return
+    attributes = verdict["attributes"]
+    told = {
+        "flags fall unevenly on protected groups": _named(verdict, BIASED),
+        "too little is known of protected groups": _named(verdict, INCONCLUSIVE) if fail_on == INCONCLUSIVE else [],
+        "not analysed": [f"{name} ({found['error']})" for name, found in attributes.items() if "error" in found],
+    }
+    found = [f"{what}: {'; '.join(groups)}" for what, groups in told.items() if groups]
     if found:
         raise GateNotPassed(
-            f"flags fall unevenly on protected groups, and fairness.fail_on is {fail_on}. {'; '.join(found)}. All is "
-            "saved: look at fairness_report and bias_summary. Then change the roles of protected columns, or the "
-            "threshold, or, where the difference is accounted for, the rules."
+            f"fairness.fail_on is {fail_on}, and {'. '.join(found)}. All is saved: look at fairness_report and "
+            "bias_summary. Then change the roles of protected columns, their bands, or the threshold, or, where the "
+            "difference is accounted for, the rules."
         )
+
+
+def _named(verdict: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the groups with a verdict, each with its attribute."""
+    apart = {"both of": verdict["intersections"], "within a period": verdict["periods"]}
+    return [
+        f"{attribute} {listed(found[kind])}"
+        for attribute, found in {**verdict["attributes"], **apart}.items()
+        if found.get(kind)
+    ]
 
 
 def _worst(crossed: pd.DataFrame) -> dict[str, Any]:
@@ -205,9 +210,17 @@ def _numbers(comparisons: pd.DataFrame) -> dict[str, int]:
     return {verdict: int(found.get(verdict, 0)) for verdict in WORST_FIRST}
 
 
+def _published(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was found of an attribute without `is_fair`, which is true also where nothing is known."""
+    if "error" in found:
+        return dict(found)
+    overall = {name: value for name, value in found["overall_metrics"].items() if name != "is_fair"}
+    return {**found, "overall_metrics": overall}
+
+
 def _attribute_verdict(found: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in found:
         return {"error": found["error"]}
     overall, groups = found["overall_metrics"], found["group_metrics"]
     named = {verdict: [name for name, one in groups.items() if one["verdict"] == verdict] for verdict in WORST_FIRST}
-    return {"verdict": overall["verdict"], "is_fair": overall["is_fair"], **named}
+    return {"verdict": overall["verdict"], **named}

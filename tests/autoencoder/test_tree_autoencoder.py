@@ -651,11 +651,12 @@ class TestArtefact:
             path.relative_to(tmp_path / "model").as_posix() for path in tmp_path.rglob("*") if path.is_file()
         )
         seconds = ("contrast", "contrast", "location", "contrast")
-        trees = [f"columns/{n:03d}-{kind}{suffix}" for n, other in enumerate(seconds) for kind in ("classes", other)]
-        counts = [f"columns/{name}.npy" for name in ("counts", "groups", "pairs")]
+        columns = f"columns/{fitted.model_version_}"
+        trees = [f"{columns}/{n:03d}-{kind}{suffix}" for n, other in enumerate(seconds) for kind in ("classes", other)]
+        counts = [f"{columns}/{name}.npy" for name in ("counts", "groups", "pairs")]
         assert found == [*trees, *counts, "model.json"]
         content = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
-        assert content["format_version"] == 4
+        assert content["format_version"] == 5
         assert content["model_version"] == fitted.model_version_
 
     def test_parameters_may_be_numpy_scalars(self, make_model, claims, tmp_path):

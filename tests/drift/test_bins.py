@@ -71,10 +71,12 @@ class TestCategories:
 
     def test_equal_values_of_two_types_are_two_texts(self):
         bins = CategoryBins.fit(pd.Series(["1", "True"]))
-        assert counted(bins, [1, True, 1, "1"]) == {"1": 3, "True": 1}
+        assert counted(bins, [1, True, 1, "1"]) == {"1": 3, "true": 1}
 
 
-numbers = st.lists(st.one_of(st.integers(-3, 3).map(float), st.floats(allow_infinity=False)), min_size=1, max_size=60)
+# Further apart than what float32 cannot tell apart.
+spaced = st.floats(allow_infinity=False).map(lambda number: float(f"{number:.5g}")).filter(lambda x: not np.isinf(x))
+numbers = st.lists(st.one_of(st.integers(-3, 3).map(float), spaced), min_size=1, max_size=60)
 
 
 @given(numbers, numbers)

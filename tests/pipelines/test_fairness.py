@@ -73,7 +73,7 @@ class TestResults:
         metrics = reported(analysed, "fairness_metrics")
         assert metrics["n"] == len(analysed.table(SCORES))
         assert set(metrics["patient_gender"]) == {
-            "is_fair", "biased", "inconclusive", "fair", "insufficient", "largest_ks", "proxy_auroc",
+            "biased", "inconclusive", "fair", "insufficient", "largest_ks", "proxy_auroc",
         }  # fmt: skip
 
     def test_a_figure_is_a_dataset_of_its_own(self, analysed):
@@ -107,7 +107,7 @@ class TestGate:
         assert status == 3
         assert "biased: patient_gender F, M" in told
         assert "patient_gender: biased (F, M)" in report.read_text()
-        assert reported(analysed, "fairness_verdict")["attributes"]["patient_gender"]["is_fair"] is False
+        assert reported(analysed, "fairness_verdict")["attributes"]["patient_gender"]["verdict"] == "biased"
         table = analysed.table("07_model_output/bias_summary.parquet")
         assert (table["attribute"].iloc[0], table["verdict"].iloc[0]) == ("patient_gender", "biased")
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.errors import InputError
+from claims_fraud.statistics.values import as_floats, value_text
 
 # The side on which a number can be suspicious at all.
 Direction = Literal["high", "low"]
@@ -25,6 +26,8 @@ Hashes = npt.NDArray[np.uint64]
 PSEUDO_COUNT = 0.5
 # Categories beyond these are all "unseen": the artefact stays small even for a column of ids.
 MAX_KNOWN_CATEGORIES = 10_000
+# Truth values as other programs write them.
+CAPITALS = ("True", "TRUE", "False", "FALSE")
 # Numbers reach the trees as float32: one beyond what that holds counts as its largest.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Of a normal distribution, in standard deviations: interquartile range, and median absolute deviation.
@@ -38,7 +41,9 @@ def category_values(values: pd.Series) -> pd.Series:
     texts = objects.to_numpy(copy=True)
     # Text needs no look at each value, which takes longer than all else of encoding.
     if pd.api.types.infer_dtype(objects, skipna=True) != "string":
-        texts[:] = [None if absent else _category_text(value) for value, absent in zip(objects, missing, strict=True)]
+        texts[:] = [None if absent else value_text(value) for value, absent in zip(objects, missing, strict=True)]
+    elif (capitals := objects.isin(CAPITALS)).any():
+        texts[capitals.to_numpy()] = [value_text(value) for value in objects[capitals]]
     texts[missing.to_numpy()] = None
     return pd.Series(texts, index=values.index, name=values.name, dtype=object)
 
@@ -51,7 +56,7 @@ def number_values(values: pd.Series) -> Floats:
             "such as days since a fixed date, or leave it out."
         )
     try:
-        numbers = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+        numbers = as_floats(values)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"num_features column {values.name!r} holds what is no number ({error}). Name it under cat_features, or "
@@ -61,11 +66,6 @@ def number_values(values: pd.Series) -> Floats:
         raise InputError(f"num_features column {values.name!r} holds infinite values. Replace them by null.")
     within: Floats = np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
     return within
-
-
-def _category_text(value: object) -> str:
-    # Whole codes with a null among them arrive as floats: 99213.0 is still the code 99213.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def smoothed(counts: Floats) -> Floats:

@@ -17,6 +17,7 @@ from claims_fraud.autoencoder.checks import LEAST_FEATURES, check_contamination
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.tree_autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.errors import InputError, listed
+from claims_fraud.statistics.values import holds_numbers
 
 
 class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -98,7 +99,7 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             )
         check_contamination(self.contamination)
         frame = self._frame(X, reset=True)
-        categorical = [_is_categorical(dtype) for dtype in frame.dtypes]
+        categorical = [not holds_numbers(frame[name]) for name in frame]
         fitted = clone(autoencoder)
         fitted.fit(frame, list(frame.columns[categorical]), list(frame.columns[np.invert(categorical)]), groups)
         self.autoencoder_: ClaimsTreeAutoencoder = fitted
@@ -148,8 +149,3 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             frame = pd.DataFrame(validate_data(self, X, reset=reset, dtype=np.float64, **limits))
         names = getattr(self, "feature_names_in_", [f"x{number}" for number in range(self.n_features_in_)])
         return frame.set_axis(names, axis=1)
-
-
-def _is_categorical(dtype: Any) -> bool:
-    types = pd.api.types
-    return isinstance(dtype, pd.CategoricalDtype) or types.is_string_dtype(dtype) or types.is_bool_dtype(dtype)

@@ -20,6 +20,7 @@ import pandas as pd
 from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derivable
 from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.statistics.values import as_floats, value_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -148,15 +149,18 @@ def _reader(name: str, columns: Columns) -> tuple[Callable[[pd.Series], pd.Serie
 
 def numbers(values: pd.Series) -> pd.Series:
     """Return the values as float64; what is no number, dates among it, becomes NaN."""
-    if values.dtype.kind not in "biuf" or pd.api.types.is_extension_array_dtype(values):
-        values = values.astype(object).map(_float_or_text)
-    return pd.to_numeric(values, errors="coerce").astype("float64")
+    if not pd.api.types.is_numeric_dtype(values):
+        values = values.astype(object).map(_number_or_text)
+        values = pd.to_numeric(values, errors="coerce")
+    return pd.Series(as_floats(values), values.index, name=values.name)
 
 
-def _float_or_text(value: Any) -> float | str | None:
-    if isinstance(value, str):
-        return value
-    return float(value) if isinstance(value, Real | Decimal) else None
+def _number_or_text(value: Any) -> float | str | None:
+    if isinstance(value, np.float32):
+        return float(str(value))
+    if isinstance(value, Decimal) and value.is_snan():
+        return None
+    return float(value) if isinstance(value, Real | Decimal) else value if isinstance(value, str) else None
 
 
 def dates(values: pd.Series) -> pd.Series:
@@ -184,7 +188,7 @@ def texts(values: pd.Series) -> pd.Series:
 
 def _text(value: Any) -> str | None:
     # Value by value, so that a code does not depend on which others stand in its batch.
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = value_text(value)
     return text if text.strip() else None
 
 

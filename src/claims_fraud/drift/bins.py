@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.encoding import MAX_KNOWN_CATEGORIES, Floats, category_values
+from claims_fraud.statistics.values import SAME_NUMBER, as_floats, just_below
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["number", "category"]
@@ -78,9 +80,10 @@ class NumberBins:
         numbers, no_number = _numbers(values)
         missing = int(np.isnan(numbers).sum())
         # A pass for each number and edge is several times faster than to look up the bin of each value.
-        single = np.array([np.count_nonzero(numbers == atom) for atom in self.atoms], dtype=np.int64)
+        single = np.array([np.count_nonzero(_equal(numbers, atom)) for atom in self.atoms], dtype=np.int64)
         within = [single[np.asarray(self.atoms) <= edge].sum() for edge in self.edges]
-        up_to = [np.count_nonzero(numbers <= edge) - own for edge, own in zip(self.edges, within, strict=True)]
+        below = just_below(numbers)
+        up_to = [np.count_nonzero(below <= edge) - own for edge, own in zip(self.edges, within, strict=True)]
         between = np.diff([0, *up_to, len(numbers) - missing - single.sum()])
         return np.array([*single, *between, no_number, missing - no_number], dtype=np.int64)
 
@@ -178,11 +181,27 @@ def stored_as(values: pd.Series) -> str:
     return "number" if told in numbers else words.get(told, "date" if told.startswith("date") else "mixed")
 
 
+def _equal(numbers: Floats, atom: float) -> npt.NDArray[np.bool_]:
+    """Tell which numbers are this one, give or take what a float32 cannot tell apart."""
+    with np.errstate(over="ignore"):
+        equal: npt.NDArray[np.bool_] = np.abs(numbers - atom) <= abs(atom) * SAME_NUMBER
+    return equal
+
+
+def _number(value: Any) -> Any:
+    """Return a decimal or a float32 as the float64 that it stands for, and anything else as it is."""
+    if isinstance(value, np.float32):
+        return float(str(value))
+    return float(value) if isinstance(value, Decimal) and not value.is_snan() else value
+
+
 def _numbers(values: pd.Series) -> tuple[Floats, int]:
     """Return the values as float64, NaN where there is none, and how many are there that are no numbers."""
     there = values.notna()
     if stored_as(values) == "date":
         return np.full(len(values), np.nan), int(there.sum())
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    if values.dtype == object:
+        values = pd.to_numeric(values.map(_number, na_action="ignore"), errors="coerce")
+    numbers = as_floats(values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce"))
     within: Floats = np.clip(numbers, -LARGEST, LARGEST)
     return within, int((np.isnan(within) & there.to_numpy()).sum())

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from claims_fraud.autoencoder.encoding import category_values, number_values
+from claims_fraud.autoencoder.encoding import Floats, category_values, number_values
 from claims_fraud.errors import InputError, listed
+from claims_fraud.statistics.values import holds_numbers
 
 UNKNOWN = "unknown"
 # Between the two attributes of an intersection, and between their groups.
@@ -75,10 +76,18 @@ def bands_for(data: pd.DataFrame, attributes: Sequence[str], given: Bands) -> di
     for name in attributes:
         if given.get(name):
             found[name] = tuple(float(edge) for edge in given[name])
-        elif name in data and _is_number(data[name]) and data[name].nunique() > FEW_VALUES:
-            edges = np.unique(np.nanquantile(number_values(data[name]), FIFTHS, method="higher"))
-            found[name] = tuple(edges.tolist())
+        elif name in data and holds_numbers(data[name]) and data[name].nunique() > FEW_VALUES:
+            found[name] = _fifths(number_values(data[name]))
     return found
+
+
+def _fifths(numbers: Floats) -> tuple[float, ...]:
+    """Return the edges of fifths of the rows, of which some coincide where a number is frequent."""
+    least = np.nanmin(numbers)
+    edges = np.unique(np.nanquantile(numbers, FIFTHS, method="higher"))
+    above = edges[edges > least]
+    # Mostly the least number: that one, and all others.
+    return tuple(above.tolist()) if len(above) else (float(np.nanmin(numbers[numbers > least])),)
 
 
 def pairs_of(attributes: Sequence[str]) -> list[tuple[str, str]]:
@@ -107,7 +116,3 @@ def why_not(data: pd.DataFrame, name: str, edges: Sequence[float] | None) -> str
 def one_group_only(name: str, group: str) -> str:
     """Return why an attribute with a single group cannot be analysed."""
     return f"all rows have the same {name}, {group!r}: there is nothing to compare with"
-
-
-def _is_number(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)

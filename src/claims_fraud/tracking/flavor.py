@@ -32,7 +32,15 @@ FLAVOR_NAME = "claims_fraud"
 # Where the artefact is in an MLflow model: below a folder whose name MLflow gives.
 ARTEFACT, DATA = "model", "data/model"
 # Of the package, what a model needs to score where it is not installed: copied beside it.
-CODE = ("__init__.py", "errors.py", "files.py", "autoencoder", "tracking/__init__.py", "tracking/flavor.py")
+CODE = (
+    "__init__.py",
+    "errors.py",
+    "files.py",
+    "statistics",
+    "autoencoder",
+    "tracking/__init__.py",
+    "tracking/flavor.py",
+)
 # What MLflow loads a model by. A name of its own, since MLflow puts a model's code before what is installed: those few
 # modules would stand in the place of an installed package, in Spark's workers for all that they run afterwards.
 LOADER = "claims_fraud_model"

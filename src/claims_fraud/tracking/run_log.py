@@ -59,6 +59,8 @@ def log_model_version(version: str) -> None:
 def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None:
     """Log nested metrics to the active run, each number by itself and all as an artefact; without a run, nowhere.
 
+    What is called ``verdict`` is a word, and becomes a tag.
+
     Parameters
     ----------
     metrics : mapping
@@ -72,6 +74,8 @@ def log_metrics(metrics: Mapping[str, Any], name: str, prefix: str = "") -> None
         leaves = flattened(metrics, prefix)
         numbers = {_key(name): float(value) for name, value in leaves if isinstance(value, int | float)}
         mlflow.log_metrics(numbers)
+        if isinstance(metrics.get("verdict"), str):
+            mlflow.set_tag(f"{prefix}verdict", metrics["verdict"])
         mlflow.log_dict(dict(metrics), f"{name}.json")
 
 

@@ -20,6 +20,7 @@ from claims_fraud.autoencoder.encoding import (
 )
 from claims_fraud.autoencoder.kinds.encoded import Encoded
 from claims_fraud.autoencoder.words import MISSING, number_text, range_text
+from claims_fraud.statistics.values import just_below
 
 # A column of no more different values than this has a bin for each; any other has half as many bins, of equal size.
 MOST_SINGLE_VALUES = 32
@@ -174,8 +175,9 @@ class NumberEncoder:
         """Return the encoding of the values."""
         numbers = number_values(values)
         missing = np.isnan(numbers)
-        classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, numbers)).astype(np.int32)
-        inputs = np.where(missing, np.nan, np.searchsorted(self.grid, numbers)).astype(np.float32)
+        below = just_below(numbers)
+        classes = np.where(missing, len(self.counts), np.searchsorted(self.edges, below)).astype(np.int32)
+        inputs = np.where(missing, np.nan, np.searchsorted(self.grid, below)).astype(np.float32)
         shares = smoothed(np.asarray([sum(self.counts), self.missing], dtype=float))
         rarity = np.log(shares.max() / shares)[missing.astype(int)] + np.where(missing, 0.0, self._rarity(numbers))
         return Encoded(
@@ -253,7 +255,7 @@ class NumberEncoder:
         if not self.grid:
             return self._on_the_suspicious_side(distance, numbers)
         shares = np.asarray(self.at_most)
-        place = np.searchsorted(self.grid, numbers)
+        place = np.searchsorted(self.grid, just_below(numbers))
         # Both tails hold the whole step of the grid in which the number lies.
         lower = np.where(numbers < self.grid[0], 0.0, np.append(shares, 1.0)[place])
         upper = 1 - np.append(0.0, shares)[place]

@@ -1,0 +1,1 @@
+"""What every library here reckons with: values as text and as numbers."""

@@ -1,0 +1,86 @@
+"""One form for a value, however it is stored: as text, and as a number.
+
+A code may come as a whole number, a float with nulls beside it, a decimal of Oracle or Spark, or text; an amount as a
+float32. Not for reading formats of countries, such as 1.234,56: what text means as a number is for who reads it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+TRUTH = {"true": "true", "false": "false"}
+# Of float32, two steps: numbers that are closer than that share a bin, whichever type they were stored in.
+SAME_NUMBER = 2.0**-22
+NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float")
+
+
+def value_text(value: Any) -> str:
+    """Return a value that is not missing as text.
+
+    A whole number is its digits, whatever stores it; another number its shortest decimal. Truth is ``true`` or
+    ``false``, also where text says it in capitals.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> [value_text(value) for value in (99213, 99213.0, Decimal("99213.0000000000"), "99213")]
+    ['99213', '99213', '99213', '99213']
+    >>> [value_text(value) for value in (np.float32(0.1), Decimal("0.10"), True, "TRUE", "042")]
+    ['0.1', '0.1', 'true', 'true', '042']
+    """
+    if isinstance(value, str):
+        return TRUTH.get(value.casefold(), value) if len(value) <= len("false") else value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, Decimal) and value.is_finite():
+        whole = value == value.to_integral_value()
+        return str(int(value)) if whole else format(value.normalize(), "f")
+    if isinstance(value, float | np.floating) and np.isfinite(value):
+        return str(int(value)) if float(value).is_integer() else str(value)
+    return str(value)
+
+
+def as_floats(values: pd.Series) -> Floats:
+    """Return numbers as float64, NaN where they are missing; raises what `pandas.to_numeric` raises.
+
+    A float32 is the shortest decimal that it stands for: 0.1, and not 0.10000000149.
+    """
+    if values.dtype == np.float32 or str(values.dtype) in ("Float32", "float[pyarrow]"):
+        singles = values.to_numpy(dtype=np.float32, na_value=np.nan)
+        different, places = np.unique(singles, return_inverse=True)
+        decimals: Floats = different.astype("U").astype(np.float64)[places]
+        return decimals
+    if values.dtype == object:
+        values = values.map(_exact, na_action="ignore")
+    numbers: Floats = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    return numbers
+
+
+def holds_numbers(values: pd.Series) -> bool:
+    """Return whether a column has numbers, in whatever they are stored, and no truth values."""
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        return True
+    return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in NUMBERS
+
+
+def just_below(numbers: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """Return the numbers less a few of the steps of float32, to look them up among borders that they may equal."""
+    with np.errstate(over="ignore"):
+        below: npt.NDArray[np.floating[Any]] = numbers - np.abs(numbers) * SAME_NUMBER
+    return below
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, np.float32):
+        return float(str(value))
+    return float(value) if isinstance(value, Decimal | Real) else value
