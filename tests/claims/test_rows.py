@@ -145,7 +145,7 @@ class TestTexts:
             (pd.Series([250.0, None], dtype=pd.ArrowDtype(pa.float64())), ["250", None]),
             (pd.Series([250.0, "E11", None], dtype=object), ["250", "E11", None]),
             (pd.Series([250, None], dtype="Int64"), ["250", None]),
-            (pd.Series([True, False]), ["True", "False"]),
+            (pd.Series([True, False]), ["true", "false"]),
             (pd.Series([None, None], dtype=float), [None, None]),
             (pd.Series([], dtype=float), []),
         ],

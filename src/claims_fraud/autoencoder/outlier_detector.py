@@ -99,7 +99,7 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             )
         check_contamination(self.contamination)
         frame = self._frame(X, reset=True)
-        categorical = [not holds_numbers(frame[name]) for name in frame]
+        categorical = [_is_categorical(values) for _, values in frame.items()]
         fitted = clone(autoencoder)
         fitted.fit(frame, list(frame.columns[categorical]), list(frame.columns[np.invert(categorical)]), groups)
         self.autoencoder_: ClaimsTreeAutoencoder = fitted
@@ -149,3 +149,8 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             frame = pd.DataFrame(validate_data(self, X, reset=reset, dtype=np.float64, **limits))
         names = getattr(self, "feature_names_in_", [f"x{number}" for number in range(self.n_features_in_)])
         return frame.set_axis(names, axis=1)
+
+
+def _is_categorical(values: pd.Series) -> bool:
+    # Dates are neither, and refused as numbers.
+    return not holds_numbers(values) and not pd.api.types.is_datetime64_any_dtype(values)

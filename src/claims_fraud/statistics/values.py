@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 TRUTH = {"true": "true", "false": "false"}
 # Of float32, two steps: numbers that are closer than that share a bin, whichever type they were stored in.
 SAME_NUMBER = 2.0**-22
+SINGLES = ("Float32", "float[pyarrow]")
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float")
 
 
@@ -53,11 +54,13 @@ def as_floats(values: pd.Series) -> Floats:
 
     A float32 is the shortest decimal that it stands for: 0.1, and not 0.10000000149.
     """
-    if values.dtype == np.float32 or str(values.dtype) in ("Float32", "float[pyarrow]"):
+    if values.dtype == np.float32 or str(values.dtype) in SINGLES:
         singles = values.to_numpy(dtype=np.float32, na_value=np.nan)
         different, places = np.unique(singles, return_inverse=True)
         decimals: Floats = different.astype("U").astype(np.float64)[places]
         return decimals
+    if isinstance(values.dtype, pd.ArrowDtype):
+        values = values.astype(object)
     if values.dtype == object:
         values = values.map(_exact, na_action="ignore")
     numbers: Floats = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
