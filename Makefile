@@ -36,7 +36,7 @@ test: .venv/dev ## Set up and run the tests
 	@# Side by side, in their order, so that the long ones on Spark begin early; tests/conftest.py says what stays together.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 	@# The examples of the libraries, apart: with Kedro imported its log would be taken for what an example prints.
-	@$(BIN)/python -m pytest --doctest-modules $(addprefix src/claims_fraud/,autoencoder claims fairness statistics)
+	@$(BIN)/python -m pytest --doctest-modules src/claims_fraud/autoencoder src/claims_fraud/claims src/claims_fraud/fairness src/claims_fraud/statistics
 
 test-bundle: .venv/dev ## Build the wheel and the configuration, run them in a clean environment, and serve a model in another
 	@$(BIN)/python -m pytest tests/end_to_end -m bundle

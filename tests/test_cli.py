@@ -26,7 +26,7 @@ class TestInitColumns:
         assert run_command(jobs, ["init-columns", claims]) == 0
         printed = capsys.readouterr().out
         proposed = yaml.safe_load(printed)
-        assert list(proposed) == ["columns"]
+        assert list(proposed) == ["columns", "read"]
         columns = Columns.model_validate(proposed["columns"])
         assert (columns.claim_id, columns.patient_id, columns.provider_id) == ("claim_id", "patient_id", "provider_id")
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pandas as pd
@@ -72,7 +72,11 @@ DATABRICKS_SETTINGS = {
 ALL_SETTINGS = {*RUN_SETTINGS, *DATABRICKS_SETTINGS}
 # What environments of users are called in examples.
 EXAMPLE_ENVIRONMENTS = {"ours"}
-DICTIONARIES = {str: "mapping of names to groups", tuple[float, ...]: "mapping of names to lists of numbers"}
+DICTIONARIES = {
+    str: "mapping of names to texts",
+    tuple[float, ...]: "mapping of names to lists of numbers",
+    tuple[str, ...]: "mapping of names to lists of texts",
+}
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
@@ -366,6 +370,8 @@ def type_text(annotation: Any) -> str:
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     if NoneType in get_args(annotation):
         return f"{type_text(Union[tuple(kinds)])} or null"  # noqa: UP007 - built, not written
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(map(type_text, kinds))
     if get_origin(annotation) is Literal:
         return "choice"
     if get_origin(annotation) is tuple:

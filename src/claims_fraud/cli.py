@@ -282,14 +282,13 @@ def _nested(params: Sequence[str]) -> dict[str, Any]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the block to; by default it is printed.",
 )
-@click.option("--csv-separator", default=",", show_default=True, help="Delimiter of a CSV.")
-def init_columns(file: Path, output: Path | None, csv_separator: str) -> None:
-    """Propose a `columns:` block for the claims in FILE (parquet or CSV, a file or a folder)."""
-    from claims_fraud.claims.proposal import propose_columns  # noqa: PLC0415 - pandas takes a second to import
-    from claims_fraud.claims.reading import read_claims  # noqa: PLC0415
+@click.option("--csv-separator", help="Delimiter of a CSV; by default it is found.")
+def init_columns(file: Path, output: Path | None, csv_separator: str | None) -> None:
+    """Propose `columns:` and `read:` blocks for the claims in FILE (parquet, CSV or XLSX, a file or a folder)."""
+    from claims_fraud.claims.proposal import propose  # noqa: PLC0415 - pandas takes a second to import
 
     with one_paragraph():
-        text = propose_columns(read_claims(file, csv_separator))
+        text = propose(file, csv_separator)
         if output is None:
             click.echo(text, nl=False)
         elif output.exists():

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
+from pydantic import BaseModel
 
 from claims_fraud.errors import HIDDEN, without_password
 from claims_fraud.parameters import Parameters, check_parameters
@@ -69,7 +70,12 @@ def let_catalog_read(parameters: Parameters) -> None:
 
     A catalog cannot read parameters by itself, and a table's key is the claim id under whatever name.
     """
-    OmegaConf.register_new_resolver("parameter", lambda path: attrgetter(path)(parameters), replace=True)
+
+    def parameter(path: str) -> Any:
+        value = attrgetter(path)(parameters)
+        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+    OmegaConf.register_new_resolver("parameter", parameter, replace=True)
     OmegaConf.register_new_resolver("column", lambda role: getattr(parameters.columns, role), replace=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from claims_fraud.autoencoder.boosters import Device, ModelType
-from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
+from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.drift import Limits
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.fairness import Rules
@@ -355,6 +355,7 @@ class Parameters(BaseModel):
 
     as_of: date = Field(description="Today, ISO 8601: a claim dated later is rejected.")
     columns: Columns
+    read: ReadParameters = ReadParameters()
     data_ingestion: IngestionParameters
     history: HistoryParameters
     training: TrainingParameters

@@ -107,7 +107,7 @@ class TestWrongKind:
                 {"claim_date": 20250102},
                 r"'claim_date' is not a date in 3 of 3 rows, for example 20250102; .* 2025-03-31",
             ),
-            ({"claim_amount": "ten"}, r"'claim_amount' is not a number in 3 of 3 rows, for example 'ten'; .*Correct"),
+            ({"claim_amount": "ten"}, r"'claim_amount' is not a number in 3 of 3 rows, for example 'ten'; .*correct"),
             ({"claim_amount": pd.Timestamp("2025-01-02")}, r"'claim_amount' is not a number in 3 of 3 rows"),
             ({"born": ["1.2.1980", "", "3.4.1990"]}, r"'born' is not a date in 2 of 2 rows"),
         ],

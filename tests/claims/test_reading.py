@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from claims_fraud.claims import ReadParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.errors import InputError
 
@@ -62,17 +66,70 @@ class TestCsv:
             read_claims(write("claims.csv", "a\n1\n"))
 
     def test_rows_longer_than_the_header_do_not_shift(self, write: Write) -> None:
-        with pytest.raises(InputError, match="more values in its rows than names in its header"):
+        with pytest.raises(InputError, match=r"has 2 columns, and 2 rows with another number of values \(3\)\. Quote"):
             read_claims(write("claims.csv", "a,b\n1,2,\n3,4,\n"))
 
     def test_one_row_longer_than_the_others(self, write: Write) -> None:
-        with pytest.raises(InputError, match=r"claims.csv cannot be read as CSV .*Expected 2 fields in line 3, saw 3"):
+        with pytest.raises(InputError, match=r"has 2 columns, and 1 rows with another number of values \(3\)"):
             read_claims(write("claims.csv", "a,b\n1,2\n3,4,5\n"))
 
-    @pytest.mark.parametrize(("content", "byte"), [(b"a,b\nM\xfcller,2\n", 5), ("a,b\n1,2".encode("utf-16"), 0)])
-    def test_not_utf8(self, write: Write, content: bytes, byte: int) -> None:
-        with pytest.raises(InputError, match=rf"claims.csv is not UTF-8 text \(at byte {byte}\). Save it as UTF-8."):
-            read_claims(write("claims.csv", content))
+    def test_not_utf8(self, write: Write) -> None:
+        with pytest.raises(InputError, match=r"is not UTF-8 text. Say in which encoding it is with read.encoding"):
+            read_claims(write("claims.csv", b"a,b\nM\xfcller,2\n"))
+
+    @pytest.mark.parametrize(
+        ("encoding", "stated"),
+        [
+            ("utf-8", None),
+            ("utf-8-sig", None),
+            ("utf-16", None),
+            ("utf-16", "utf-16"),
+            ("latin-1", "latin-1"),
+            ("windows-1252", "windows-1252"),
+        ],
+    )
+    def test_encodings(self, write: Write, encoding: str, stated: str | None) -> None:
+        path = write("claims.csv", 'a,ö\nMüller,"x, y"\n'.encode(encoding))
+        frame = read_claims(path, read=ReadParameters(encoding=stated))
+        assert frame.to_dict("list") == {"a": ["Müller"], "ö": ["x, y"]}
+
+    def test_another_encoding_than_is_stated(self, write: Write) -> None:
+        with pytest.raises(InputError, match="is not ascii text"):
+            read_claims(write("claims.csv", "a,b\nMüller,2\n"), read=ReadParameters(encoding="ascii"))
+
+    def test_only_an_empty_cell_is_missing(self, write: Write) -> None:
+        frame = read_claims(write("claims.csv", 'a,b\nNA,\nnull,""\nNone,nan\n'))
+        assert frame["a"].tolist() == ["NA", "null", "None"]
+        assert frame["b"].tolist() == [None, None, "nan"]
+
+    def test_names_that_come_twice_or_not_at_all_are_refused(self, write: Write) -> None:
+        with pytest.raises(InputError, match="has more than one column 'a'"):
+            read_claims(write("claims.csv", "a,b,a\n1,2,3\n"))
+        with pytest.raises(InputError, match=r"has columns without a name \(number 2, 3\)"):
+            read_claims(write("claims.csv", "a,,\n1,2,3\n"))
+
+    def test_separator_and_quote_are_as_stated(self, write: Write) -> None:
+        frame = read_claims(write("claims.csv", "a;b\n'1;5';2\n"), read=ReadParameters(separator=";", quote="'"))
+        assert frame.to_dict("list") == {"a": ["1;5"], "b": ["2"]}
+
+    def test_a_value_of_several_lines_and_a_null_character_are_whole(self, write: Write) -> None:
+        frame = read_claims(write("claims.csv", 'a,b\n"one\ntwo",x\0y\n'))
+        assert frame.to_dict("list") == {"a": ["one\ntwo"], "b": ["x\0y"]}
+
+    def test_packed(self, tmp_path: Path) -> None:
+        with gzip.open(tmp_path / "claims.csv.gz", "wt") as file:
+            file.write("a,b\n1,2\n")
+        with zipfile.ZipFile(tmp_path / "claims.csv.zip", "w") as archive:
+            archive.writestr("march.csv", "a,b\n1,2\n")
+        for name in ("claims.csv.gz", "claims.csv.zip"):
+            assert read_claims(tmp_path / name).to_dict("list") == {"a": ["1"], "b": ["2"]}
+
+    def test_a_zip_of_several_files_is_refused(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "claims.csv.zip", "w") as archive:
+            archive.writestr("march.csv", "a,b\n1,2\n")
+            archive.writestr("april.csv", "a,b\n1,2\n")
+        with pytest.raises(InputError, match=r"holds march.csv, april.csv; wanted is a ZIP of one CSV"):
+            read_claims(tmp_path / "claims.csv.zip")
 
     @pytest.mark.parametrize("content", ["", "\n\n"])
     def test_empty_file(self, write: Write, content: str) -> None:
@@ -175,7 +232,7 @@ class TestPath:
             read_claims(tmp_path / "nowhere", name="new_claims")
 
     def test_folder_without_data(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"holds nothing; wanted is a .parquet or .csv file"):
+        with pytest.raises(InputError, match=r"holds nothing; wanted is a .parquet, .csv"):
             read_claims(tmp_path)
 
     def test_folder_with_both_kinds(self, tmp_path: Path, write: Write) -> None:
@@ -185,5 +242,32 @@ class TestPath:
             read_claims(tmp_path)
 
     def test_file_of_another_kind(self, write: Write) -> None:
-        with pytest.raises(InputError, match=r"holds claims.xlsx; wanted is a .parquet or .csv file"):
+        with pytest.raises(InputError, match=r"holds claims.pdf; wanted is a .parquet, .csv"):
+            read_claims(write("claims.pdf", "x"))
+
+
+class TestXlsx:
+    @pytest.fixture
+    def book(self, tmp_path: Path) -> Path:
+        with pd.ExcelWriter(tmp_path / "claims.xlsx") as writer:
+            pd.DataFrame(
+                {"code": ["042", "7"], "amount": [1.5, None], "day": pd.to_datetime(["2025-01-01"] * 2)}
+            ).to_excel(writer, sheet_name="Claims", index=False)
+            pd.DataFrame({"note": ["x", "y"], "more": [1, 2]}).to_excel(writer, sheet_name="Notes", index=False)
+        return tmp_path / "claims.xlsx"
+
+    def test_the_first_sheet_is_read_with_its_cells_as_they_are(self, book: Path) -> None:
+        assert read_claims(book).to_dict("list") == {
+            "code": ["042", "7"], "amount": [1.5, None], "day": [datetime(2025, 1, 1)] * 2,
+        }  # fmt: skip
+
+    def test_another_sheet(self, book: Path) -> None:
+        assert read_claims(book, read=ReadParameters(sheet="Notes"))["note"].tolist() == ["x", "y"]
+
+    def test_a_sheet_that_is_not_there(self, book: Path) -> None:
+        with pytest.raises(InputError, match=r"has no sheet 'Note' \(read.sheet\), but Claims, Notes\. Did you mean"):
+            read_claims(book, read=ReadParameters(sheet="Note"))
+
+    def test_what_is_no_xlsx(self, write: Write) -> None:
+        with pytest.raises(InputError, match=r"claims.xlsx cannot be read as XLSX .* damaged or of another format"):
             read_claims(write("claims.xlsx", "x"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from claims_fraud.claims import Columns
+from claims_fraud.claims import Columns, ReadParameters
 from claims_fraud.claims.rows import (
     broken_rules,
     check_columns,
@@ -96,11 +96,83 @@ class TestNumbers:
         assert listed(numbers(values)) == [1.5, -2.0, 1000.0, np.inf, None, None, None]
 
 
+class TestNumbersAsWritten:
+    @pytest.mark.parametrize(
+        ("read", "texts", "expected"),
+        [
+            ({}, ["1,5", "(5)", "( 2.50 )"], [None, -5.0, -2.5]),
+            ({"decimal": ","}, ["1,5", "-1,5", "1.5", "1.234,5"], [1.5, -1.5, None, None]),
+            (
+                {"decimal": ",", "thousands": "."},
+                ["1.234,56", "12.345.678", "1234,5", "1.23,4", "12.34"],
+                [1234.56, 12345678.0, 1234.5, None, None],
+            ),
+            ({"thousands": ","}, ["1,234.50", "(1,234.50)", "1,23", ",123"], [1234.5, -1234.5, None, None]),
+            ({"thousands": " "}, ["1 234", "1\N{NO-BREAK SPACE}234.5", "1  234"], [1234.0, 1234.5, None]),
+            ({"thousands": "'"}, ["1'234.50", "1'23"], [1234.5, None]),
+            (
+                {"currency": "$", "thousands": ","},
+                ["$1,234.50", "-$5", "$-5", "$ 5", "($7.25)", "$(7.25)", "7", "€7", "$$7", "$"],
+                [1234.5, -5.0, -5.0, 5.0, -7.25, -7.25, 7.0, None, None, None],
+            ),
+            ({"currency": "EUR", "decimal": ","}, ["12,50 EUR", "EUR 3"], [12.5, 3.0]),
+        ],
+    )
+    def test_text_is_read_as_it_is_said_to_be_written(self, read, texts, expected) -> None:
+        assert listed(numbers(pd.Series(texts), ReadParameters(**read))) == expected
+
+    def test_numbers_that_are_none_of_text_are_as_they_are(self) -> None:
+        read = ReadParameters(decimal=",", thousands=".")
+        assert listed(numbers(pd.Series([1.5, 2, None], dtype=object), read)) == [1.5, 2.0, None]
+        assert listed(numbers(pd.Series([1.5, None]), read)) == [1.5, None]
+
+    def test_missing_values_are_by_column(self) -> None:
+        read = ReadParameters(missing_values={"claim_amount": ("?", "-")})
+        raw = pd.DataFrame(
+            {
+                **dict.fromkeys(required_columns(COLUMNS), "1"),
+                **dict.fromkeys(COLUMNS.dates, "2025-01-01"),
+                "claim_amount": ["?", " - "],
+                "code": ["?", "x"],
+            }
+        )
+        typed, unreadable = typed_claims(raw, COLUMNS, read)
+        assert typed["claim_amount"].isna().all()
+        assert not unreadable["claim_amount is not a number"].any()
+        assert typed["code"].tolist() == ["?", "x"]
+
+
+class TestDatesAsWritten:
+    def test_in_a_format(self) -> None:
+        values = pd.Series(["31.12.2024", "1.2.2024", "12/31/2024", "2024-12-31", None, 20241231])
+        assert listed(dates(values, "%d.%m.%Y")) == [
+            pd.Timestamp("2024-12-31"), pd.Timestamp("2024-02-01"), None, None, None, None,
+        ]  # fmt: skip
+
+    def test_dates_that_are_none_of_text_need_no_format(self) -> None:
+        values = pd.Series([datetime(2024, 12, 31), date(2024, 12, 30)], dtype=object)
+        assert listed(dates(values, "%d.%m.%Y")) == [pd.Timestamp("2024-12-31"), pd.Timestamp("2024-12-30")]
+
+    @pytest.mark.parametrize("zone", [None, "Europe/Berlin", "UTC"])
+    def test_the_day_is_that_of_a_clock(self, zone) -> None:
+        expected = {None: "2025-01-01", "Europe/Berlin": "2025-01-01", "UTC": "2024-12-31 23:00"}[zone]
+        moment = pd.Timestamp("2025-01-01", tz="Europe/Berlin")
+        for values in (
+            pd.Series([moment]),
+            pd.Series([moment], dtype=object),
+            pd.Series(["2025-01-01T00:00:00+01:00"]),
+            pd.Series(["2025-01-01 00:00+0100"]),
+        ):
+            assert listed(dates(values, None, zone)) == [pd.Timestamp(expected)]
+        assert listed(dates(pd.Series(["2025-01-01", "2025-01-01 10:00"]), None, zone))[0] == pd.Timestamp("2025-01-01")
+
+
 class TestDates:
     @pytest.mark.parametrize("dtype", STRINGS)
     def test_as_text_in_iso_8601(self, dtype: Any) -> None:
         values = pd.Series(["2025-03-31", "2025-03-31T22:30:00-05:00", "20250331", "31.03.2025", "03/31/2025", ""])
-        expected = ["2025-03-31", "2025-04-01 03:30", "2025-03-31", None, None, None]
+        # The day is that of the clock: half past ten in the evening is no next day.
+        expected = ["2025-03-31", "2025-03-31 22:30", "2025-03-31", None, None, None]
         result = dates(values.astype(dtype))
         assert result.dtype == "datetime64[ns]"
         assert listed(result) == [value and pd.Timestamp(value) for value in expected]
@@ -115,7 +187,8 @@ class TestDates:
             pd.Series(pd.to_datetime(["2025-03-31", "NaT"])).astype("category"),
             pd.Series([date(2025, 3, 31), None], dtype=pd.ArrowDtype(pa.date32())),
             pd.Series([datetime(2025, 3, 31), None], dtype=pd.ArrowDtype(pa.timestamp("us"))),
-            pd.Series(pd.to_datetime(["2025-03-30 20:00", "NaT"])).dt.tz_localize("Etc/GMT+4"),
+            pd.Series(pd.to_datetime(["2025-03-31", "NaT"])).dt.tz_localize("Etc/GMT+4"),
+            pd.Series([datetime(2025, 3, 31, tzinfo=timezone(timedelta(hours=-4))), None]),
         ],
     )
     def test_of_every_dtype(self, values: pd.Series) -> None:

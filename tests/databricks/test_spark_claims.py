@@ -57,7 +57,7 @@ class TestParquet:
         claims().astype({"claim_date": f"datetime64[{unit}]"}).to_parquet(path, index=False)
         assert_as_pandas(source, path)
 
-    def test_times_with_a_zone_are_the_same_moments(self, source, tmp_path):
+    def test_times_with_a_zone_are_what_the_clock_showed(self, source, tmp_path):
         zoned = claims()
         zoned["claim_date"] = zoned["claim_date"].dt.tz_localize("America/New_York")
         zoned.to_parquet(tmp_path / "claims.parquet", index=False)

@@ -15,9 +15,10 @@ import pandas as pd
 
 from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derive_features
-from claims_fraud.claims.parameters import HistoryParameters, IngestionParameters
+from claims_fraud.claims.parameters import HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import (
+    AS_IT_IS,
     broken_rules,
     check_columns,
     duplicate_rules,
@@ -39,7 +40,11 @@ WRONG_KIND_FRACTION = 0.5
 
 
 def separate_rejected(
-    raw: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: date
+    raw: pd.DataFrame,
+    columns: Columns,
+    parameters: IngestionParameters,
+    as_of: date,
+    read: ReadParameters = AS_IT_IS,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the rows that break a rule from those that do not; no row is lost.
 
@@ -53,6 +58,8 @@ def separate_rejected(
         Which numbers may be negative and how many rows may be rejected.
     as_of : date
         Today; a claim dated later is rejected.
+    read : ReadParameters, optional
+        How numbers, dates and missing values are written where they are text.
 
     Returns
     -------
@@ -67,17 +74,23 @@ def separate_rejected(
         If there are no rows, columns are missing or of the wrong kind, or too many rows are rejected.
     """
     check_columns(raw.columns, columns)
-    checked = checked_claims(raw.reset_index(drop=True), columns, parameters, as_of)
+    checked = checked_claims(raw.reset_index(drop=True), columns, parameters, as_of, read)
     check_findings(findings(checked, columns), columns, parameters)
-    return valid_claims(checked, columns), rejected_claims(checked)
+    return valid_claims(checked, columns, read), rejected_claims(checked)
 
 
-def checked_claims(raw: pd.DataFrame, columns: Columns, parameters: IngestionParameters, as_of: date) -> pd.DataFrame:
+def checked_claims(
+    raw: pd.DataFrame,
+    columns: Columns,
+    parameters: IngestionParameters,
+    as_of: date,
+    read: ReadParameters = AS_IT_IS,
+) -> pd.DataFrame:
     """Return rows as they came with `rejection_reasons`, null where they break no rule.
 
     All rows, or all those of each of some claim ids.
     """
-    typed, unreadable = typed_claims(raw, columns)
+    typed, unreadable = typed_claims(raw, columns, read)
     rules = {
         **unreadable,
         **broken_rules(typed, columns, parameters.signed_columns, as_of),
@@ -86,9 +99,9 @@ def checked_claims(raw: pd.DataFrame, columns: Columns, parameters: IngestionPar
     return raw.assign(**{REASONS: reasons_by_row(rules, raw.index)})
 
 
-def valid_claims(checked: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def valid_claims(checked: pd.DataFrame, columns: Columns, read: ReadParameters = AS_IT_IS) -> pd.DataFrame:
     """Return the checked rows that break no rule: columns with a role, brought to their kinds."""
-    return typed_claims(checked[checked[REASONS].isna()], columns)[0].reset_index(drop=True)
+    return typed_claims(checked[checked[REASONS].isna()], columns, read)[0].reset_index(drop=True)
 
 
 def rejected_claims(checked: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +163,8 @@ def _check_kind(name: str, kind: str, found: dict[str, Any]) -> None:
         wanted = {"a number": "12.5", "a date": "2025-03-31"}.get(kind, "text")
         raise InputError(
             f"column {name!r} is not {kind} in {bad:,} of {present:,} rows, for example {found['wrong'][name]}; wanted "
-            f"is {kind} such as {wanted}. Correct the values, or the column's role in `columns:` of parameters.yml."
+            f"is {kind} such as {wanted}. Say under `read:` of parameters.yml how it is written, or correct the values "
+            "or the column's role in `columns:`."
         )
 
 
@@ -167,6 +181,8 @@ class DataIngestion:
         Today, for rejecting claims of the future; by default the day it is in UTC.
     history : HistoryParameters, optional
         How far history looks back; the defaults are those of the pipeline.
+    read : ReadParameters, optional
+        How files and values are written; the defaults are those of the pipeline.
 
     Examples
     --------
@@ -186,20 +202,22 @@ class DataIngestion:
         parameters: IngestionParameters | None = None,
         as_of: date | None = None,
         history: HistoryParameters | None = None,
+        read: ReadParameters = AS_IT_IS,
     ) -> None:
         self.columns = columns
         self.parameters = parameters or IngestionParameters()
         self.as_of = as_of or datetime.now(UTC).date()
         self.history = history or HistoryParameters()
+        self.read = read
 
     def run(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return ``(features, rejected)``; together they have as many rows as ``raw``."""
-        valid, rejected = separate_rejected(raw, self.columns, self.parameters, self.as_of)
+        valid, rejected = separate_rejected(raw, self.columns, self.parameters, self.as_of, self.read)
         return derive_features(valid, self.columns, history=self.history), rejected
 
     def load_train_val_test(self, path: Path | str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """Read claims from a parquet or CSV file or folder; return their train, validation and test features."""
-        features, _ = self.run(read_claims(path))
+        features, _ = self.run(read_claims(path, read=self.read))
         return split_claims(features, self.columns, self.parameters)
 
 

@@ -2,9 +2,86 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class ReadParameters(BaseModel):
+    """How the claims are written: the file, and in text the numbers, dates and missing values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    separator: str | None = Field(
+        None, min_length=1, max_length=1, description="Delimiter of a CSV; null: that of `csv_separator`."
+    )
+    quote: str = Field('"', min_length=1, max_length=1, description="What encloses values that hold the separator.")
+    encoding: str | None = Field(
+        None, description="Of a CSV, such as windows-1252; null: what its byte order mark says, or else UTF-8."
+    )
+    sheet: str | None = Field(None, description="Of an XLSX file; null: the first.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal sign of numbers that are text.")
+    thousands: Literal["", ",", ".", " ", "'"] = Field(
+        "", description="What groups their digits by three, if anything; a blank stands for any kind of it."
+    )
+    currency: str = Field("", description="What stands before or after amounts, such as $ or EUR.")
+    date_format: str | dict[str, str] | None = Field(
+        None,
+        description="Of dates that are text, for all columns or by column, such as %d.%m.%Y; null: ISO 8601 "
+        "(2025-03-31).",
+    )
+    missing_values: tuple[str, ...] | dict[str, tuple[str, ...]] = Field(
+        (), description="Texts that stand for a missing value, for all columns or by column; an empty one always does."
+    )
+
+    time_zone: str | None = Field(
+        None,
+        description="Whose day it is where times have a zone, such as Europe/Berlin; null: that of their own zone.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError):
+                raise ValueError(f"{value!r} is no time zone; some are UTC, Europe/Berlin, America/New_York") from None
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                codecs.lookup(value)
+            except LookupError:
+                raise ValueError(
+                    f"{value!r} is no encoding; such are utf-8, utf-16, latin-1 and windows-1252"
+                ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; make them differ")
+        return self
+
+    @property
+    def plain_numbers(self) -> bool:
+        """Whether numbers are written as Python writes them."""
+        return (self.decimal, self.thousands, self.currency) == (".", "", "")
+
+    def date_format_of(self, name: str) -> str | None:
+        """Return the format of a column's dates; None for ISO 8601."""
+        return self.date_format.get(name) if isinstance(self.date_format, dict) else self.date_format
+
+    def missing_values_of(self, name: str) -> tuple[str, ...]:
+        """Return the texts that stand for a missing value in a column."""
+        given = self.missing_values
+        return given.get(name, ()) if isinstance(given, dict) else given
 
 
 class IngestionParameters(BaseModel):

@@ -1,4 +1,4 @@
-"""Proposes the `columns:` block for claims with columns of their own, from names and values.
+"""Proposes the `columns:` and `read:` blocks for claims with columns of their own, from names and values.
 
 Not for deciding: whoever knows the claims reviews the block, which says where it guessed and what it left out.
 """
@@ -9,13 +9,16 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 import yaml
 
 from claims_fraud.claims.columns import OUTPUT_COLUMNS, OUTPUT_PREFIX, Columns
+from claims_fraud.claims.format_proposal import Proposal, as_read, examples, propose_file, propose_values
 from claims_fraud.claims.history import DERIVED, HISTORY, derivable
+from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import is_present, numbers
 
 Kind = Literal["date", "odd date", "number", "text", "nested"]
@@ -59,7 +62,8 @@ NOT_CLAIM_DATE = rf"{_BIRTH}|\b{_END}\b|\b(dod|death|died)\b"
 NOT_CLAIM_AMOUNT = r"\b(annual|yearly|average|avg|mean|deductible|max|min|previous)\b"
 DATE_NAME = rf"\b(date|dt|day|dod)\b|{_BIRTH}"
 CODE_NAME = (
-    r"\b(code|cd|type|group|icd\w*|cpt|drg|hcpcs|zip|zipcode|postcode|npi|state|county|region|gender|sex|race|ind)\b"
+    r"\b(code|cd|procedure|proc|diagnosis|diag|dx|type|group|icd\w*|cpt|drg|hcpcs|zip|zipcode|postcode|npi)\b"
+    r"|\b(state|county|region|gender|sex|race|ind)\b"
 )
 ID_NAME = rf"\b(id|npi|number|key)\b|\b{_PROVIDER}( \d+)?$|^{_PATIENT}$"
 NEVER_IN_MODEL = r"\b(race|ethnic\w*|religio\w*|faith|caste|nationality|native|national origin|orientation|disab\w*)\b"
@@ -108,6 +112,40 @@ class _Summary:
     @property
     def is_unique(self) -> bool:
         return self.filled > 1 and self.distinct == self.filled
+
+
+def propose(path: Path, separator: str | None = None) -> str:
+    """Return a proposal for the `columns:` and `read:` blocks for the claims in a file or folder, as YAML text.
+
+    Parameters
+    ----------
+    path : Path
+        What `read_claims` reads.
+    separator : str, optional
+        Delimiter of a CSV, where it is known.
+    """
+    found = propose_file(path, "FILE")
+    if separator:
+        found.read["separator"] = separator
+    frame = read_claims(path, name="FILE", read=found.parameters)
+    found = propose_values(frame, found)
+    columns = propose_columns(as_read(frame, found.parameters))
+    return "\n".join([columns.rstrip("\n"), *_read_lines(found, frame), ""])
+
+
+def _read_lines(found: Proposal, frame: pd.DataFrame) -> list[str]:
+    """Return the `read:` block, what its values become, and what was not assumed."""
+    lines = []
+    for name, value in found.read.items():
+        text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=UNLIMITED)
+        lines.append(_line(f"  {name}: {text.strip().removesuffix('...').strip()}", found.questions.get(name)))
+    told = examples(frame, found.parameters)
+    return [
+        "# How they are written, where not: commas between values, UTF-8, 1234.5, 2025-03-31, empty if missing.",
+        *(["read:", *lines] if lines else ["read: {}"]),
+        *(["# What values become:", *(f"#   {line}" for line in told)] if told else []),
+        *(["# Not assumed:", *(f"#   {line}" for line in found.remarks)] if found.remarks else []),
+    ]
 
 
 def propose_columns(frame: pd.DataFrame) -> str:
@@ -248,7 +286,7 @@ def _derived(roles: dict[str, _Summary]) -> list[str]:
 def _header(frame: pd.DataFrame) -> list[str]:
     return [
         f"# Proposed from the names and values of {frame.shape[1]:,} columns ({len(frame):,} rows): review every line.",
-        "# It goes into conf/<environment>/parameters.yml, in place of the `columns:` block there.",
+        "# It goes into conf/<environment>/parameters.yml, in place of the blocks `columns:` and `read:` there.",
         "columns:",
     ]
 

@@ -1,62 +1,97 @@
-"""Reads claims as they come: parquet or CSV, one file or a folder of files.
+"""Reads claims as they come: parquet, CSV (also in gz or zip) or XLSX, one file or a folder of files.
 
-Not for judging values: everything in a CSV is read as text, so that codes keep their leading zeros; `rows` makes
-numbers and dates of it.
+Arrow reads parquet and CSV: it is here anyway, reads all as text as it stands, and refuses a row of too many values
+where others shift or cut it. Not for judging values: everything in a CSV is text, so that codes keep their leading
+zeros; `rows` makes numbers and dates of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import codecs
+import csv as plain_csv
+import gzip
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
-from claims_fraud.errors import InputError, listed
+from claims_fraud.claims.parameters import ReadParameters
+from claims_fraud.errors import InputError, listed, nearest
 
-SUFFIXES = (".parquet", ".csv")
+PARQUET, CSV, XLSX = ".parquet", ".csv", ".xlsx"
+SUFFIXES = {PARQUET: PARQUET, CSV: CSV, ".csv.gz": CSV, ".csv.zip": CSV, XLSX: XLSX}
 SEPARATORS = (",", ";", "\t", "|")
-# What stands for a missing value in a CSV, whatever reads it: pandas' own list.
-CSV_NULLS = (
-    *("", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "-NaN", "-nan", "<NA>", "#NA", "#N/A", "#N/A N/A"),
-    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
-)
+BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# Bytes read at once.
+BLOCK = 1 << 24
+# Lengths of rows that are told.
+FEW = 5
 
 
-def read_claims(path: Path | str, separator: str = ",", name: str = "raw_claims") -> pd.DataFrame:
-    """Read claims from a parquet or CSV file, or from a folder that holds files of one of these kinds.
+def read_claims(
+    path: Path | str, separator: str = ",", name: str = "raw_claims", read: ReadParameters | None = None
+) -> pd.DataFrame:
+    """Read claims from a parquet, CSV or XLSX file, or from a folder that holds files of one of these kinds.
 
     Parameters
     ----------
     path : path
-        File that ends in ``.parquet`` or ``.csv``, or a folder; names that start with ``.`` or ``_`` are passed over,
-        and a folder named ``key=value`` gives its rows a column.
+        File that ends in ``.parquet``, ``.csv`` (``.csv.gz``, ``.csv.zip``) or ``.xlsx``, or a
+        folder; names that start with ``.`` or ``_`` are passed over, and a folder named ``key=value`` gives its rows a
+        column.
     separator : str
-        Delimiter of a CSV.
+        Delimiter of a CSV, where ``read`` does not say.
     name : str
         What errors call the data.
+    read : ReadParameters, optional
+        How the file is written.
+
+    Returns
+    -------
+    DataFrame
+        Of a CSV all columns as text; an empty cell is missing.
 
     Raises
     ------
     InputError
-        If the path does not exist, holds no data, is damaged, or the separator is wrong.
+        If the path does not exist, holds no data, is damaged, or is not written as ``read`` says.
     """
+    read = read or ReadParameters()
     files = data_files(Path(path), name)
     folders = {file: partition_columns(file, Path(path)) for file in files}
-    is_parquet = files[0].suffix.lower() == ".parquet"
-    frame = _read_parquet(folders, name) if is_parquet else _read_csv(folders, separator, name)
+    kind = kind_of(files[0])
+    if kind == PARQUET:
+        frame = _read_parquet(folders, name)
+    elif kind == CSV:
+        frame = _read_csv(folders, read.separator or separator, name, read)
+    else:
+        frame = _read_xlsx(folders, name, read)
     if frame.empty:
         raise InputError(f"{name}: {path} has columns but no rows. Point `--params={name}=PATH` at claims.")
     return frame
 
 
+def kind_of(file: Path) -> str | None:
+    """Return what a file is by the end of its name: `PARQUET`, `CSV`, `XLSX`, or None."""
+    lower = file.name.lower()
+    return next((kind for suffix, kind in SUFFIXES.items() if lower.endswith(suffix)), None)
+
+
 def data_files(path: Path, name: str) -> list[Path]:
-    """Return the files to read: all parquet or all CSV; raise InputError otherwise."""
+    """Return the files to read, all of one kind; raise InputError otherwise."""
     if not path.exists():
         raise InputError(
-            f"{name}: {path} does not exist. Give an existing parquet or CSV file, or a folder of them, with "
+            f"{name}: {path} does not exist. Give an existing parquet, CSV or XLSX file, or a folder of them, with "
             f"`--params={name}=PATH`."
         )
     if (path / "_delta_log").exists():
@@ -69,12 +104,12 @@ def data_files(path: Path, name: str) -> list[Path]:
     else:
         parts = (file for file in path.rglob("*") if file.is_file())
         files = sorted(f for f in parts if not any(p.startswith((".", "_")) for p in f.relative_to(path).parts))
-    data = [file for file in files if file.suffix.lower() in SUFFIXES]
-    if len({file.suffix.lower() for file in data}) != 1:
+    data = [file for file in files if kind_of(file)]
+    if len({kind_of(file) for file in data}) != 1:
         found = listed(file.name for file in files) or "nothing"
         raise InputError(
-            f"{name}: {path} holds {found}; wanted is a .parquet or .csv file, or a folder with files of one of these "
-            f"two kinds. Give it with `--params={name}=PATH`."
+            f"{name}: {path} holds {found}; wanted is a .parquet, .csv (.gz, .zip) or .xlsx file, or a folder with "
+            f"files of one of these kinds. Give it with `--params={name}=PATH`."
         )
     return data
 
@@ -119,28 +154,183 @@ def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-def _read_csv(folders: dict[Path, dict[str, str]], separator: str, name: str) -> pd.DataFrame:
-    frames = [_csv_frame(file, separator, name).assign(**partition) for file, partition in folders.items()]
+def _read_xlsx(folders: dict[Path, dict[str, str]], name: str, read: ReadParameters) -> pd.DataFrame:
+    frames = [_sheet(file, name, read).assign(**partition) for file, partition in folders.items()]
     return pd.concat(frames, ignore_index=True)
 
 
-def _csv_frame(file: Path, separator: str, name: str) -> pd.DataFrame:
+def _sheet(file: Path, name: str, read: ReadParameters) -> pd.DataFrame:
+    """Return a sheet with its cells as they are stored, an empty one as None."""
+    check_not_empty([file], name)
     try:
-        frame = pd.read_csv(
-            file, sep=separator, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=CSV_NULLS
-        )
-    except pd.errors.EmptyDataError as error:
-        raise InputError(f"{name}: {file} is an empty file. Write it again from its source.") from error
-    except pd.errors.ParserError as error:
-        reason = str(error).strip()
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise InputError(
-            f"{name}: {file} cannot be read as CSV with separator {separator!r} ({reason}). Quote values that hold "
-            "the separator, or give another one with `--params=csv_separator=…`."
+            f"{name}: {file} cannot be read as XLSX ({error}). The file is damaged or of another format; save it again."
         ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: {file} is not UTF-8 text (at byte {error.start}). Save it as UTF-8.") from error
-    _check_csv(frame, f"{name}: {file}", separator)
+    with closing(book):
+        sheet = read.sheet or book.sheetnames[0]
+        if sheet not in book.sheetnames:
+            raise InputError(
+                f"{name}: {file} has no sheet {sheet!r} (read.sheet), but {listed(book.sheetnames)}."
+                f"{nearest(sheet, book.sheetnames)}"
+            )
+        rows = ([None if value == "" else value for value in row] for row in book[sheet].iter_rows(values_only=True))
+        filled = [row for row in rows if any(value is not None for value in row)]
+    if not filled:
+        raise InputError(f"{name}: sheet {sheet!r} of {file} is empty. Give another one with read.sheet.")
+    header, *values = filled
+    width = max(place for place, value in enumerate(header, start=1) if value is not None)
+    names = ["" if value is None else str(value) for value in header[:width]]
+    check_names(names, f"{name}: {file}")
+    return pd.DataFrame([row[:width] for row in values], columns=names, dtype=object)
+
+
+def _read_csv(folders: dict[Path, dict[str, str]], separator: str, name: str, read: ReadParameters) -> pd.DataFrame:
+    tables = []
+    for file, partition in folders.items():
+        table = _csv_table(file, separator, name, read)
+        for key, value in partition.items():
+            table = table.append_column(key, pa.array([value] * len(table), pa.string()))
+        tables.append(table)
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
     return frame
+
+
+def _csv_table(file: Path, separator: str, name: str, read: ReadParameters) -> pa.Table:
+    """Return all values of a CSV as text, empty ones as null."""
+    what = f"{name}: {file}"
+    encoding = read.encoding or detected_encoding(file, what)
+    try:
+        names, n_lines = _header(file, separator, encoding, read.quote)
+        if not names:
+            raise InputError(f"{what} is an empty file. Write it again from its source.")
+        check_separator(names, what, separator)
+        check_names(names, what)
+        odd: list[csv.InvalidRow] = []
+
+        def skipped(row: csv.InvalidRow) -> str:
+            odd.append(row)
+            return "skip"
+
+        with _opened(file) as stream:
+            table = csv.read_csv(
+                stream,
+                csv.ReadOptions(
+                    column_names=names,
+                    skip_rows=n_lines,
+                    block_size=BLOCK,
+                    encoding="utf-8" if encoding == "utf-8-sig" else encoding,
+                ),
+                csv.ParseOptions(
+                    delimiter=separator,
+                    quote_char=read.quote,
+                    newlines_in_values=True,
+                    invalid_row_handler=skipped,
+                ),
+                csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+                ),
+            )
+    except UnicodeError as error:
+        raise InputError(not_text(what, read.encoding)) from error
+    except pa.ArrowInvalid as error:
+        if "UTF" in str(error):
+            raise InputError(not_text(what, read.encoding)) from error
+        if "Empty CSV" not in str(error):
+            raise InputError(
+                f"{what} cannot be read as CSV with separator {separator!r} and quote {read.quote!r} "
+                f"({str(error).splitlines()[0]}). Correct the file, or say how it is written under `read:`."
+            ) from error
+        table = pa.table({column: pa.array([], pa.string()) for column in names})
+    if odd:
+        found = listed(sorted({row.actual_columns for row in odd}), FEW)
+        raise InputError(
+            f"{what} has {len(names)} columns, and {len(odd):,} rows with another number of values ({found}). Quote "
+            f"values that hold the separator {separator!r}, name every column, or give another separator with "
+            "`--params=csv_separator=…`."
+        )
+    return table
+
+
+def detected_encoding(file: Path, what: str) -> str:
+    """Return the encoding that a text file's byte order mark says, or else UTF-8; raise InputError if it is neither."""
+    marked = byte_order_mark(file)
+    if not marked and not is_utf_8(file):
+        raise InputError(not_text(what, None))
+    return marked or "utf-8"
+
+
+def is_utf_8(file: Path) -> bool:
+    """Return whether all of a file is UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _opened(file) as stream:
+        try:
+            while block := stream.read(BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def first_line(file: Path, encoding: str) -> str:
+    """Return the first line of a file that is not blank; an empty text if there is none."""
+    with _opened(file) as stream:
+        lines = io.TextIOWrapper(stream, encoding, errors="replace")
+        return next((line for line in lines if line.strip()), "")
+
+
+def byte_order_mark(file: Path) -> str | None:
+    """Return the encoding that the first bytes of a file say; None where they say none."""
+    with _opened(file) as stream:
+        start = stream.read(4)
+    return next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
+
+
+def not_text(what: str, encoding: str | None) -> str:
+    """Return what is told of a file that is not written in its encoding."""
+    return (
+        f"{what} is not {encoding or 'UTF-8'} text. Say in which encoding it is with read.encoding (of programs on "
+        "Windows mostly windows-1252), or save it as UTF-8."
+    )
+
+
+def _header(file: Path, separator: str, encoding: str, quote: str) -> tuple[list[str], int]:
+    """Return the names of the columns, and how many lines they take."""
+    with _opened(file) as stream:
+        text = io.TextIOWrapper(stream, encoding, newline="")
+        reader = plain_csv.reader(text, delimiter=separator, quotechar=quote)
+        names = next((row for row in reader if row), [])
+        return names, reader.line_num
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Yield the bytes of a file, unpacked where it is an archive of one."""
+    if file.name.lower().endswith(".gz"):
+        with gzip.open(file) as stream:
+            yield stream
+    elif file.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(file) as archive:
+            inside = [member for member in archive.namelist() if not member.endswith("/")]
+            if len(inside) != 1:
+                raise InputError(f"{file} holds {listed(inside) or 'nothing'}; wanted is a ZIP of one CSV.")
+            with archive.open(inside[0]) as stream:
+                yield stream
+    else:
+        with file.open("rb") as stream:
+            yield stream
+
+
+def check_names(names: Sequence[str], what: str) -> None:
+    """Raise InputError where the header names two columns alike, or one not at all."""
+    twice = [column for column, times in Counter(names).items() if times > 1 and column.strip()]
+    if twice:
+        raise InputError(f"{what} has more than one column {twice[0]!r}. Rename or remove the others.")
+    unnamed = [str(place) for place, column in enumerate(names, start=1) if not column.strip()]
+    if len(unnamed) > 1:
+        raise InputError(f"{what} has columns without a name (number {listed(unnamed)}). Name or remove them.")
 
 
 def check_separator(columns: Sequence[str], what: str, separator: str) -> None:
@@ -153,14 +343,4 @@ def check_separator(columns: Sequence[str], what: str, separator: str) -> None:
         raise InputError(
             f"{what} has a single column when split at {separator!r}; its header has {found}. Give the separator with "
             f"`--params=csv_separator={wanted}`."
-        )
-
-
-def _check_csv(frame: pd.DataFrame, what: str, separator: str) -> None:
-    check_separator(frame.columns.tolist(), what, separator)
-    # What pandas makes of rows longer than the header: their first values become the index, the others move left.
-    if not frame.empty and not isinstance(frame.index, pd.RangeIndex):
-        raise InputError(
-            f"{what} has more values in its rows than names in its header (a {separator!r} at the end of every row, or "
-            "a column without a name). Remove the separator, or name the column."
         )

@@ -6,12 +6,15 @@ unusual but possible: judging that is the autoencoder's work.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from numbers import Real
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +22,19 @@ import pandas as pd
 
 from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derivable
+from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.statistics.values import as_floats, value_text
 
 Mask = npt.NDArray[np.bool_]
+
+NUMBER, DATE, TEXT = "a number", "a date", "text"
+# Numbers as Python writes them, dates in ISO 8601.
+AS_IT_IS = ReadParameters()
+# The zone of a moment in ISO 8601.
+OFFSET = re.compile(r"[T ]\d\d(?::?\d\d){0,2}(?:[.,]\d+)?\s*(Z|[+-]\d\d(?::?\d\d)?)\s*$")
+# What groups digits where a blank does: also the ones that do not break a line.
+BLANKS = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]"
 
 # What datetime64[ns] can hold, in whole years.
 DATE_RANGE = (pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31"))
@@ -49,7 +61,9 @@ def check_columns(found: Iterable[object], columns: Columns) -> None:
         )
 
 
-def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict[str, Mask]]:
+def typed_claims(
+    raw: pd.DataFrame, columns: Columns, read: ReadParameters = AS_IT_IS
+) -> tuple[pd.DataFrame, dict[str, Mask]]:
     """Bring every column with a role to its kind, without losing a row.
 
     Parameters
@@ -58,11 +72,13 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
         Claims as they came.
     columns : Columns
         Their roles.
+    read : ReadParameters, optional
+        How numbers, dates and missing values are written where they are text.
 
     Returns
     -------
     claims : DataFrame of shape (n, number of roles)
-        Ids and categories as str or None (blank is missing), numbers as float64, dates as naive datetime64[ns] in UTC.
+        Ids and categories as str or None (blank is missing), numbers as float64, dates as naive datetime64[ns].
     unreadable : dict of reason to boolean array of shape (n,)
         Rows whose value is there but cannot be read as its kind, and rows without claim id or date.
     """
@@ -71,10 +87,16 @@ def typed_claims(raw: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dic
     for name in columns.roles:
         if name not in raw:
             continue
-        read, kind = _reader(name, columns)
-        typed[name] = read(raw[name])
+        kind = _kind(name, columns)
+        values = _without_missing(raw[name], read.missing_values_of(name))
+        if kind == NUMBER:
+            typed[name] = numbers(values, read)
+        elif kind == DATE:
+            typed[name] = dates(values, read.date_format_of(name), read.time_zone)
+        else:
+            typed[name] = texts(values)
         bad = np.asarray(typed[name].isna())
-        bad[bad] = is_present(raw[name][bad])
+        bad[bad] = is_present(values[bad])
         missing = np.asarray(typed[name].isna()) & ~bad
         unreadable[not_of_kind(name, kind)] = bad
         if name in (columns.claim_id, columns.claim_date):
@@ -131,7 +153,7 @@ def reasons_by_row(rules: dict[str, Mask], rows: pd.Index) -> pd.Series:
 def kinds(columns: Columns, given: Iterable[str]) -> dict[str, str]:
     """Return what each given column with a role has to be: text, a number or a date."""
     found = set(given)
-    return {name: _reader(name, columns)[1] for name in columns.roles if name in found}
+    return {name: _kind(name, columns) for name in columns.roles if name in found}
 
 
 def not_of_kind(name: str, kind: str) -> str:
@@ -139,20 +161,53 @@ def not_of_kind(name: str, kind: str) -> str:
     return f"{name} is not {kind}"
 
 
-def _reader(name: str, columns: Columns) -> tuple[Callable[[pd.Series], pd.Series], str]:
+def _kind(name: str, columns: Columns) -> str:
     if columns.is_number(name):
-        return numbers, "a number"
-    if name in columns.dates:
-        return dates, "a date"
-    return texts, "text"
+        return NUMBER
+    return DATE if name in columns.dates else TEXT
 
 
-def numbers(values: pd.Series) -> pd.Series:
-    """Return the values as float64; what is no number, dates among it, becomes NaN."""
+def _without_missing(values: pd.Series, texts_for_missing: Collection[str]) -> pd.Series:
+    """Return the values without those texts that stand for a missing one."""
+    if not texts_for_missing or pd.api.types.is_numeric_dtype(values):
+        return values
+    objects = values.astype(object)
+    stands = objects.map(lambda value: isinstance(value, str) and value.strip() in texts_for_missing)
+    return objects.mask(stands.astype(bool), None)
+
+
+def numbers(values: pd.Series, read: ReadParameters = AS_IT_IS) -> pd.Series:
+    """Return the values as float64; what is no number, dates among it, becomes NaN.
+
+    Text may be written as ``read`` says; in parentheses it is negative, as in accounts.
+    """
     if not pd.api.types.is_numeric_dtype(values):
         values = values.astype(object).map(_number_or_text)
+        text = values.map(lambda value: isinstance(value, str)).astype(bool)
+        if text.any() and (not read.plain_numbers or values[text].str.contains("(", regex=False).any()):
+            values = values.copy()
+            values[text] = _plain(values[text], read)
         values = pd.to_numeric(values, errors="coerce")
     return pd.Series(as_floats(values), values.index, name=values.name)
+
+
+def _plain(texts_of_numbers: pd.Series, read: ReadParameters) -> pd.Series:
+    """Return texts of numbers as Python writes them; what is not written as ``read`` says is none."""
+    text = texts_of_numbers.str.strip()
+    if read.currency:
+        text = text.str.replace(read.currency, "", n=1, regex=False).str.strip()
+    accounts = text.str.startswith("(") & text.str.endswith(")")
+    text = text.mask(accounts, "-" + text.str.slice(1, -1).str.strip())
+    # The sign may stand before the currency or after it.
+    text = text.str.replace(r"^([+-])\s+", r"\1", regex=True)
+    group = BLANKS if read.thousands == " " else re.escape(read.thousands)
+    whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d+" if read.thousands else r"\d+"
+    form = rf"[+-]?(?:{whole})?(?:{re.escape(read.decimal)}\d*)?(?:[eE][+-]?\d+)?"
+    fits = text.str.fullmatch(form) & text.str.contains(r"\d", regex=True)
+    if read.thousands:
+        text = text.str.replace(group, "", regex=True)
+    plain: pd.Series = text.str.replace(read.decimal, ".", regex=False).astype(object).mask(~fits, None)
+    return plain
 
 
 def _number_or_text(value: Any) -> float | str | None:
@@ -163,21 +218,53 @@ def _number_or_text(value: Any) -> float | str | None:
     return float(value) if isinstance(value, Real | Decimal) else value if isinstance(value, str) else None
 
 
-def dates(values: pd.Series) -> pd.Series:
-    """Return the values as naive datetime64[ns], in UTC where they had a zone; what is no date becomes NaT.
+def dates(values: pd.Series, written: str | None = None, zone: str | None = None) -> pd.Series:
+    """Return the values as naive datetime64[ns], the time that the clock showed; what is no date becomes NaT.
 
-    Text is read in ISO 8601 (2025-03-31). A number is no date: its unit would be a guess. Nor is a year outside 1678
-    to 2261.
+    Text is read in the format that is given (as of `datetime.strptime`), or else in ISO 8601 (2025-03-31). A number is
+    no date: its unit would be a guess. Nor is a year outside 1678 to 2261.
+
+    Parameters
+    ----------
+    values : Series of shape (n,)
+        Dates, or text.
+    written : str, optional
+        Format of text.
+    zone : str, optional
+        Whose clock it is where a value has a zone; by default that of the value's own zone. One without a zone is
+        taken as it is.
     """
     if not pd.api.types.is_datetime64_any_dtype(values):
-        values = values.astype(object).map(lambda value: value if _may_be_date(value) else None)
+        values = values.astype(object).map(lambda value: value if _may_be_date(value, written) else None)
+        if written:
+            text = values.map(lambda value: isinstance(value, str)).astype(bool)
+            values[text] = pd.to_datetime(values[text].str.strip(), errors="coerce", format=written)
+        values = values.map(partial(_by_the_clock, zone=zone), na_action="ignore")
+    elif values.dt.tz is not None:
+        values = (values.dt.tz_convert(zone) if zone else values).dt.tz_localize(None)
     parsed = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601").dt.tz_localize(None)
     return parsed.where(parsed.between(*DATE_RANGE)).astype("datetime64[ns]")
 
 
-def _may_be_date(value: Any) -> bool:
-    # pandas reads "now" and "today" as the moment of the run.
-    return value.strip()[:1].isdigit() if isinstance(value, str) else isinstance(value, date | np.datetime64)
+def _by_the_clock(value: Any, zone: str | None) -> Any:
+    """Return a moment that has a zone as what the clock showed; anything else as it is."""
+    if isinstance(value, str):
+        offset = OFFSET.search(value)
+        if not offset:
+            return value
+        if zone is None:
+            return value[: offset.start(1)]
+        value = pd.to_datetime(value, errors="coerce", format="ISO8601")
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return value
+    return (value.astimezone(ZoneInfo(zone)) if zone else value).replace(tzinfo=None)
+
+
+def _may_be_date(value: Any, written: str | None) -> bool:
+    # pandas reads "now" and "today" as the moment of the run; a format has no word for them.
+    if isinstance(value, str):
+        return written is not None or value.strip()[:1].isdigit()
+    return isinstance(value, date | np.datetime64)
 
 
 def texts(values: pd.Series) -> pd.Series:

@@ -1,14 +1,15 @@
-"""Claims as they come, from parquet or CSV, one file or a folder. Read only."""
+"""Claims as they come, from parquet, CSV or XLSX, one file or a folder. Read only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from claims_fraud.claims import ReadParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.datasets.data_version import content_version
 
@@ -19,29 +20,33 @@ class ClaimsFileDataset(AbstractDataset[NoReturn, pd.DataFrame | Callable[[], pd
     Parameters
     ----------
     filepath : str
-        File that ends in ``.parquet`` or ``.csv``, or a folder of such files.
+        File that `read_claims` reads, or a folder of such files.
     name : str
         The run parameter that gives another path, for messages.
     separator : str
-        Delimiter of a CSV.
+        Delimiter of a CSV, where ``read`` does not say.
+    read : mapping, optional
+        `ReadParameters`: how the file is written.
     lazy : bool
         Whether to load a function that reads, for data that a node may not need.
     metadata : dict, optional
         Ignored by Kedro; kedro-viz reads the layer here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         filepath: str,
         name: str,
         separator: str = ",",
+        read: Mapping[str, Any] | None = None,
         lazy: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
         self._name = name
         self._separator = separator
+        self._written = ReadParameters.model_validate(read or {})
         self._lazy = lazy
         self.metadata = metadata
 
@@ -58,7 +63,7 @@ class ClaimsFileDataset(AbstractDataset[NoReturn, pd.DataFrame | Callable[[], pd
         return content_version(self._path)
 
     def _read(self) -> pd.DataFrame:
-        return read_claims(self._path, self._separator, self._name)
+        return read_claims(self._path, self._separator, self._name, self._written)
 
     def _exists(self) -> bool:
         return self._path.exists()

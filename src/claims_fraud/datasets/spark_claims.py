@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
@@ -15,14 +16,30 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
-from claims_fraud.claims.reading import CSV_NULLS, check_not_empty, check_separator, data_files, partition_columns
+from claims_fraud.claims import ReadParameters
+from claims_fraud.claims.reading import (
+    CSV,
+    PARQUET,
+    byte_order_mark,
+    check_names,
+    check_not_empty,
+    check_separator,
+    data_files,
+    kind_of,
+    not_text,
+    partition_columns,
+    read_claims,
+)
 from claims_fraud.datasets.data_version import listing_version
 from claims_fraud.datasets.session import current_session, latest_version, spark_message
 from claims_fraud.errors import InputError
 from claims_fraud.frames.on_spark import quoted, spark_schema
+from claims_fraud.statistics.values import value_text
 
 TABLE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 DBFS = "dbfs:/"
+# What Java calls the encodings that a byte order mark tells.
+SPARK_NAMES = {"utf-8-sig": "UTF-8", "latin-1": "ISO-8859-1"}
 # What Spark puts in the place of bytes that are no text.
 NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 # As Spark reads what is stored so in parquet; nanoseconds it reads as a number only.
@@ -47,7 +64,9 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
     name : str
         The run parameter that gives another source, for messages.
     separator : str
-        Delimiter of a CSV.
+        Delimiter of a CSV, where ``read`` does not say.
+    read : mapping, optional
+        `ReadParameters`: how the file is written.
     lazy : bool
         Whether to load a function that reads, for data that a node may not need.
     metadata : dict, optional
@@ -56,19 +75,21 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     _SINGLE_PROCESS = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         source: str,
         name: str,
         separator: str = ",",
+        read: Mapping[str, Any] | None = None,
         lazy: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         # A Volume under its other name.
         self._source = source.removeprefix("dbfs:") if source.startswith("dbfs:/Volumes/") else source
         self._name = name
-        self._separator = separator
+        self._written = ReadParameters.model_validate(read or {})
+        self._separator = self._written.separator or separator
         self._lazy = lazy
         self.metadata = metadata
 
@@ -98,7 +119,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
     @property
     def _is_table(self) -> bool:
-        return bool(TABLE.fullmatch(self._source)) and not self._source.endswith((".parquet", ".csv"))
+        return bool(TABLE.fullmatch(self._source)) and kind_of(Path(self._source)) is None
 
     def _table(self) -> DataFrame:
         name = ".".join(map(quoted, self._source.split(".")))
@@ -124,11 +145,14 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         check_not_empty(files, self._name)
         reader = current_session().read
         try:
-            if files[0].suffix.lower() == ".csv":
+            if any(kind_of(file) not in (PARQUET, CSV) or file.suffix.lower() == ".zip" for file in files):
+                # Spark reads neither; both are small enough to be read here.
+                return _as_text(read_claims(path, self._separator, self._name, self._written))
+            if kind_of(files[0]) == CSV:
                 frame = self._csv(files)
             else:
                 frame = reader.schema(_parquet_schema(files, path)).parquet(self._uri(path))
-                frame = _from_nanoseconds(frame, files)
+                frame = _by_the_clock(_from_nanoseconds(frame, files), files, self._written.time_zone)
         except Exception as error:
             self._tell(error)
             raise
@@ -146,23 +170,27 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
     def _csv(self, files: list[Path]) -> DataFrame:
         # As text, so that codes keep their leading zeros, and a row of too many or too few values is an error: which of
         # its values belong where cannot be known.
+        encoding = self._written.encoding or byte_order_mark(files[0]) or "utf-8"
         frame = (
             current_session()
             .read.option("header", "true")
             .option("sep", self._separator)
-            .option("quote", '"')
-            .option("escape", '"')
+            .option("encoding", SPARK_NAMES.get(encoding, encoding))
+            .option("quote", self._written.quote)
+            .option("escape", self._written.quote)
             .option("multiLine", "true")
             .option("mode", "FAILFAST")
             .option("enforceSchema", "false")
             .csv([self._uri(file) for file in files])
         )
-        check_separator(frame.columns, f"{self._name}: {self._source}", self._separator)
+        what = f"{self._name}: {self._source}"
+        check_separator(frame.columns, what, self._separator)
+        check_names(frame.columns, what)
         # Read once to the end: a bad row would else stop the run where nobody can tell which file it came from.
         text = F.concat_ws("", *map(quoted, frame.columns))
         (found,) = frame.agg(F.max(text.contains(NOT_UTF_8)).alias("odd"), F.max(F.xxhash64(text))).collect()
         if found["odd"]:
-            raise InputError(f"{self._name}: {self._source} is not UTF-8 text. Save it as UTF-8.")
+            raise InputError(not_text(what, self._written.encoding))
         return frame.select(*[_known(name).alias(name) for name in frame.columns])
 
     def _local_path(self) -> Path:
@@ -192,9 +220,16 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
 
 
 def _known(name: str) -> Column:
-    """Return a column of a CSV with null for what stands for a missing value."""
+    """Return a column of a CSV with null for what is empty."""
     value = F.col(quoted(name))
-    return F.when(~value.isin(*CSV_NULLS), value)
+    return F.when(value != "", value)
+
+
+def _as_text(claims: pd.DataFrame) -> DataFrame:
+    """Return claims that were read here as a Spark frame of text, which ingestion reads as it does those of a CSV."""
+    rows = [[None if pd.isna(value) else value_text(value) for value in row] for row in claims.to_numpy(dtype=object)]
+    schema = StructType([StructField(str(name), StringType()) for name in claims.columns])
+    return current_session().createDataFrame(rows, schema)
 
 
 def _parquet_schema(files: list[Path], root: Path) -> StructType:
@@ -210,6 +245,15 @@ def _from_nanoseconds(frame: DataFrame, files: list[Path]) -> DataFrame:
         if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
             name = quoted(field.name)
             frame = frame.withColumn(field.name, F.expr(f"timestamp_micros({name} div 1000)"))
+    return frame
+
+
+def _by_the_clock(frame: DataFrame, files: list[Path], zone: str | None) -> DataFrame:
+    """Return moments that are stored with a zone as what the clock showed there, or in another zone."""
+    for field in _stored(files):
+        if pa.types.is_timestamp(field.type) and field.type.tz:
+            name = quoted(field.name)
+            frame = frame.withColumn(field.name, F.from_utc_timestamp(name, zone or field.type.tz))
     return frame
 
 

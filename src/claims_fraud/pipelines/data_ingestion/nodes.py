@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from claims_fraud import frames
-from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
+from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.claims.across_claims import PROVIDER_COLUMNS
 from claims_fraud.claims.history import HISTORY, derive_patient_features, derive_provider_features, history_inputs
 from claims_fraud.claims.ingestion import (
@@ -36,18 +36,23 @@ IS_NEW = "__is_new"
 Derive = Callable[..., pd.DataFrame]
 
 
-def check_claims(claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str) -> Frame:
+def check_claims(
+    claims: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters, as_of: str
+) -> Frame:
     """Return every row as it came, with the rules that it breaks."""
     check_columns(claims.columns, columns)
-    check = partial(checked_claims, columns=columns, parameters=parameters, as_of=date.fromisoformat(as_of))
+    day = date.fromisoformat(as_of)
+    check = partial(checked_claims, columns=columns, parameters=parameters, as_of=day, read=read)
     return frames.map_groups(claims, columns.claim_id, check, rejected_schema(frames.schema_of(claims)))
 
 
-def separate_rejected_claims(checked: Frame, columns: Columns, parameters: IngestionParameters) -> tuple[Frame, Frame]:
+def separate_rejected_claims(
+    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters
+) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
     found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
     check_findings(found, columns, parameters)
-    valid = partial(valid_claims, columns=columns)
+    valid = partial(valid_claims, columns=columns, read=read)
     return (
         frames.map_batches(checked, valid, claims_schema(columns, checked.columns)),
         frames.map_batches(checked, rejected_claims, frames.schema_of(checked)),

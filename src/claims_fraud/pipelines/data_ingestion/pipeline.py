@@ -14,6 +14,7 @@ from claims_fraud.pipelines.data_ingestion.nodes import (
 )
 
 RULES = {"columns": "params:columns", "parameters": "params:data_ingestion"}
+READ = {**RULES, "read": "params:read"}
 HISTORY = {"columns": "params:columns", "history": "params:history"}
 
 
@@ -23,13 +24,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 check_claims,
-                inputs={"claims": "raw_claims", "as_of": "params:as_of", **RULES},
+                inputs={"claims": "raw_claims", "as_of": "params:as_of", **READ},
                 outputs="checked_claims",
                 name="check_claims",
             ),
             Node(
                 separate_rejected_claims,
-                inputs={"checked": "checked_claims", **RULES},
+                inputs={"checked": "checked_claims", **READ},
                 outputs=["valid_claims", "rejected_claims"],
                 name="separate_rejected_claims",
             ),
@@ -56,13 +57,13 @@ def create_new_claims_pipeline() -> Pipeline:
         [
             Node(
                 check_claims,
-                inputs={"claims": "new_claims", "as_of": "params:as_of", **RULES},
+                inputs={"claims": "new_claims", "as_of": "params:as_of", **READ},
                 outputs="checked_new_claims",
                 name="check_new_claims",
             ),
             Node(
                 separate_rejected_claims,
-                inputs={"checked": "checked_new_claims", **RULES},
+                inputs={"checked": "checked_new_claims", **READ},
                 outputs=["valid_new_claims", "rejected_new_claims"],
                 name="separate_rejected_new_claims",
             ),
