@@ -123,9 +123,9 @@ class TestMistakes:
 
     def test_a_misspelt_top_level_key_names_settings_of_the_run_too(self):
         assert message(raw_claim="claims.csv") == (
-            "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, read, data_ingestion, history, training, "
-            "scoring, model_selection, promotion, provider_scores, outcomes, monitoring, fairness, reporting, "
-            "coordination, tracking, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
+            "Parameter 'raw_claim' is unknown; allowed here are as_of, columns, read, data_ingestion, history, "
+            "training, scoring, model_selection, promotion, provider_scores, outcomes, monitoring, fairness, "
+            "reporting, coordination, tracking, model_type, raw_claims. Did you mean 'raw_claims'? Correct "
             "conf/*/parameters*.yml or --params (docs/reference/parameters.md lists all)."
         )
 

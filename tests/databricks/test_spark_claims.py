@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from claims_fraud.claims import ReadParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import dates, numbers, texts
+from claims_fraud.errors import InputError
 from claims_fraud.frames import collected
 
 
@@ -41,13 +45,54 @@ def refused(source, *options, **more) -> str:
     return str(raised.value.__cause__)
 
 
-def assert_as_pandas(source, path: Path, **options) -> None:
-    on_pandas = read_claims(path, *options.values()).sort_values("claim_id", ignore_index=True)
-    on_spark = collected(source(path, **options).load()).sort_values("claim_id", ignore_index=True)
+def assert_as_pandas(source, path: Path, separator: str = ",", **read) -> None:
+    written = ReadParameters(**read)
+    on_pandas = read_claims(path, separator, read=written).sort_values("claim_id", ignore_index=True)
+    loaded = source(path, separator=separator, read=written.model_dump(mode="json")).load()
+    on_spark = collected(loaded).sort_values("claim_id", ignore_index=True)
     assert list(on_pandas) == list(on_spark)
     for name in on_pandas:
         read = dates if "date" in name else numbers if name in ("amount", "visits") else texts
         pd.testing.assert_series_equal(read(on_pandas[name]), read(on_spark[name]))
+
+
+class TestAsWritten:
+    @pytest.mark.parametrize(
+        ("name", "content", "read"),
+        [
+            ("claims.csv", "claim_id;code\n1;'ä;b'\n2;NA\n3;\n".encode(), {"separator": ";", "quote": "'"}),
+            ("claims.csv", "claim_id,code\n1,ö\n2,nan\n".encode("windows-1252"), {"encoding": "windows-1252"}),
+            ("claims.csv", "claim_id,code\n1,ö\n2,null\n".encode("utf-16"), {}),
+            ("claims.csv", "claim_id,code\n1,ö\n2,\n".encode("utf-8-sig"), {}),
+            ("claims.csv.gz", gzip.compress("claim_id,code\n1,ö\n2,x\n".encode()), {}),
+        ],
+    )
+    def test_text(self, source, tmp_path, name, content, read):
+        (tmp_path / name).write_bytes(content)
+        assert_as_pandas(source, tmp_path / name, **read)
+
+    def test_a_zip_and_a_sheet(self, source, tmp_path):
+        with zipfile.ZipFile(tmp_path / "claims.csv.zip", "w") as archive:
+            archive.writestr("march.csv", "claim_id,amount\n001,2.5\n002,\n")
+        assert_as_pandas(source, tmp_path / "claims.csv.zip")
+        with pd.ExcelWriter(tmp_path / "claims.xlsx") as book:
+            claims()[["claim_id", "claim_date", "amount"]].to_excel(book, sheet_name="Claims", index=False)
+        assert_as_pandas(source, tmp_path / "claims.xlsx", sheet="Claims")
+
+    def test_a_day_of_another_zone(self, source, tmp_path):
+        zoned = claims()
+        zoned["claim_date"] = zoned["claim_date"].dt.tz_localize("America/New_York")
+        zoned.to_parquet(tmp_path / "claims.parquet", index=False)
+        loaded = collected(source(tmp_path / "claims.parquet", read={"time_zone": "Asia/Tokyo"}).load())
+        told = dates(loaded["claim_date"]).dropna().sort_values().astype(str).tolist()
+        assert told == dates(zoned["claim_date"], None, "Asia/Tokyo").dropna().sort_values().astype(str).tolist()
+
+    @pytest.mark.parametrize("header", ["a,b,a", "a,,"])
+    def test_names_that_come_twice_or_not_at_all_are_refused(self, source, tmp_path, header):
+        (tmp_path / "claims.csv").write_text(f"{header}\n1,2,3\n")
+        with pytest.raises(InputError) as on_pandas:
+            read_claims(tmp_path / "claims.csv")
+        assert refused(source, tmp_path / "claims.csv") == str(on_pandas.value)
 
 
 class TestParquet:
@@ -109,7 +154,7 @@ class TestCsv:
 
     def test_what_is_no_utf_8_or_empty_is_refused(self, source, tmp_path):
         (tmp_path / "latin.csv").write_bytes("claim_id,kind\n001,Gr\xf6\xdfe\n".encode("latin-1"))
-        assert refused(source, tmp_path / "latin.csv").endswith("latin.csv is not UTF-8 text. Save it as UTF-8.")
+        assert refused(source, tmp_path / "latin.csv").endswith("mostly windows-1252), or save it as UTF-8.")
         (tmp_path / "empty.csv").touch()
         assert "empty.csv is an empty file (0 bytes)" in refused(source, tmp_path / "empty.csv")
 
@@ -139,7 +184,7 @@ class TestTables:
 
 class TestMistakes:
     def test_a_path_that_is_not_there(self, source, tmp_path):
-        assert "claims.parquet does not exist. Give an existing parquet or CSV file" in refused(
+        assert "claims.parquet does not exist. Give an existing parquet, CSV or XLSX file" in refused(
             source, tmp_path / "claims.parquet"
         )
 

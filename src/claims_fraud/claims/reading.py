@@ -202,7 +202,7 @@ def _csv_table(file: Path, separator: str, name: str, read: ReadParameters) -> p
     what = f"{name}: {file}"
     encoding = read.encoding or detected_encoding(file, what)
     try:
-        names, n_lines = _header(file, separator, encoding, read.quote)
+        names, n_lines = header_of(file, separator, encoding, read.quote)
         if not names:
             raise InputError(f"{what} is an empty file. Write it again from its source.")
         check_separator(names, what, separator)
@@ -296,10 +296,10 @@ def not_text(what: str, encoding: str | None) -> str:
     )
 
 
-def _header(file: Path, separator: str, encoding: str, quote: str) -> tuple[list[str], int]:
-    """Return the names of the columns, and how many lines they take."""
+def header_of(file: Path, separator: str, encoding: str, quote: str) -> tuple[list[str], int]:
+    """Return the names of the columns of a CSV, and how many lines they take."""
     with _opened(file) as stream:
-        text = io.TextIOWrapper(stream, encoding, newline="")
+        text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
         reader = plain_csv.reader(text, delimiter=separator, quotechar=quote)
         names = next((row for row in reader if row), [])
         return names, reader.line_num

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from claims_fraud.claims.reading import (
     check_not_empty,
     check_separator,
     data_files,
+    header_of,
     kind_of,
     not_text,
     partition_columns,
@@ -38,8 +40,8 @@ from claims_fraud.statistics.values import value_text
 
 TABLE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 DBFS = "dbfs:/"
-# What Java calls the encodings that a byte order mark tells.
-SPARK_NAMES = {"utf-8-sig": "UTF-8", "latin-1": "ISO-8859-1"}
+# The encodings that Spark reads, by Python's name for them.
+ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "iso8859-1": "ISO-8859-1", "ascii": "US-ASCII"}
 # What Spark puts in the place of bytes that are no text.
 NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 # As Spark reads what is stored so in parquet; nanoseconds it reads as a number only.
@@ -145,8 +147,8 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         check_not_empty(files, self._name)
         reader = current_session().read
         try:
-            if any(kind_of(file) not in (PARQUET, CSV) or file.suffix.lower() == ".zip" for file in files):
-                # Spark reads neither; both are small enough to be read here.
+            if not all(map(self._is_for_spark, files)):
+                # What it cannot read is read here.
                 return _as_text(read_claims(path, self._separator, self._name, self._written))
             if kind_of(files[0]) == CSV:
                 frame = self._csv(files)
@@ -170,28 +172,39 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
     def _csv(self, files: list[Path]) -> DataFrame:
         # As text, so that codes keep their leading zeros, and a row of too many or too few values is an error: which of
         # its values belong where cannot be known.
-        encoding = self._written.encoding or byte_order_mark(files[0]) or "utf-8"
+        what, written = f"{self._name}: {self._source}", self._written
+        for file in files:
+            names, _ = header_of(file, self._separator, self._encoding(file), written.quote)
+            check_names(names, f"{self._name}: {file}")
         frame = (
             current_session()
             .read.option("header", "true")
             .option("sep", self._separator)
-            .option("encoding", SPARK_NAMES.get(encoding, encoding))
-            .option("quote", self._written.quote)
-            .option("escape", self._written.quote)
+            .option("encoding", ENCODINGS[self._encoding(files[0])])
+            .option("quote", written.quote)
+            .option("escape", written.quote)
             .option("multiLine", "true")
             .option("mode", "FAILFAST")
             .option("enforceSchema", "false")
             .csv([self._uri(file) for file in files])
         )
-        what = f"{self._name}: {self._source}"
         check_separator(frame.columns, what, self._separator)
-        check_names(frame.columns, what)
         # Read once to the end: a bad row would else stop the run where nobody can tell which file it came from.
         text = F.concat_ws("", *map(quoted, frame.columns))
         (found,) = frame.agg(F.max(text.contains(NOT_UTF_8)).alias("odd"), F.max(F.xxhash64(text))).collect()
         if found["odd"]:
-            raise InputError(not_text(what, self._written.encoding))
+            raise InputError(not_text(what, written.encoding))
         return frame.select(*[_known(name).alias(name) for name in frame.columns])
+
+    def _encoding(self, file: Path) -> str:
+        """Return the encoding of a CSV by Python's name for it, as it is stated, or else marked, or else UTF-8."""
+        return codecs.lookup(self._written.encoding or byte_order_mark(file) or "utf-8").name
+
+    def _is_for_spark(self, file: Path) -> bool:
+        """Return whether Spark can read a file."""
+        if kind_of(file) == CSV:
+            return file.suffix.lower() != ".zip" and self._encoding(file) in ENCODINGS
+        return kind_of(file) == PARQUET
 
     def _local_path(self) -> Path:
         """Return where this process finds the source; `dbfs:/` is there under `/dbfs` on classic compute only."""
