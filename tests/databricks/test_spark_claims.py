@@ -64,8 +64,9 @@ class TestAsWritten:
             ("claims.csv", "claim_id,code\n1,ö\n2,nan\n".encode("windows-1252"), {"encoding": "windows-1252"}),
             ("claims.csv", "claim_id,code\n1,ö\n2,null\n".encode("utf-16"), {}),
             ("claims.csv", "claim_id,code\n1,ö\n2,\n".encode("utf-8-sig"), {}),
-            ("claims.csv.gz", gzip.compress("claim_id,code\n1,ö\n2,x\n".encode()), {}),
+            ("claims.csv.gz", gzip.compress("claim_id,code\n1,ö\n2,x\n".encode(), mtime=0), {}),
         ],
+        ids=["separator and quote", "stated encoding", "UTF-16", "byte order mark", "gz"],
     )
     def test_text(self, source, tmp_path, name, content, read):
         (tmp_path / name).write_bytes(content)
