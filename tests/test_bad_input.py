@@ -153,8 +153,6 @@ MISTAKES = [
     Mistake("A missing column", claims(CLAIMS.rename(columns={"procedure_code": "procedure_kode"}))),
     Mistake("A number column of text", claims(altered(claim_amount="a lot"))),
     Mistake("A date column that is none", claims(altered(claim_date="last Monday"))),
-    Mistake("A column without a value", claims(altered(provider_experience_years=np.nan), option=LEARN)),
-    Mistake("A column with a single value", claims(altered(claim_type="outpatient"), option=LEARN)),
     # Rows
     Mistake("Too many rejected rows", claims(altered(claim_amount=-CLAIMS["claim_amount"]))),
     Mistake("One claim id for all rows", claims(altered(claim_id="C1"))),

@@ -15,7 +15,7 @@ import pyarrow as pa
 from claims_fraud import frames
 from claims_fraud.autoencoder.evaluation import evaluate
 from claims_fraud.claims import Columns
-from claims_fraud.claims.rows import is_present, numbers, texts
+from claims_fraud.claims.rows import is_present, numbers, texts, truths
 from claims_fraud.errors import InputError
 from claims_fraud.frames import Frame
 
@@ -103,7 +103,7 @@ def _named_twice(labels: pd.DataFrame, key: str) -> pd.DataFrame:
 
 def _known_labels(labels: pd.DataFrame, names: list[str], label: str) -> pd.DataFrame:
     known = labels[is_present(labels[label])]
-    number = numbers(known[label])
+    number = truths(known[label])
     # What is no number stays as it came, to be named when labels are judged.
     known = known.assign(is_fraud=number.astype(object).where(number.notna(), known[label].astype(object)))
     return pd.DataFrame({name: texts(known[name]) for name in names}, known.index)

@@ -25,6 +25,7 @@ from claims_fraud.claims.rows import (
     reasons_by_row,
     required_columns,
     texts,
+    truths,
     typed_claims,
 )
 from claims_fraud.errors import InputError
@@ -140,6 +141,17 @@ class TestNumbersAsWritten:
         assert typed["claim_amount"].isna().all()
         assert not unreadable["claim_amount is not a number"].any()
         assert typed["code"].tolist() == ["?", "x"]
+
+
+class TestTruths:
+    def test_words_are_one_and_nothing(self) -> None:
+        values = pd.Series(["Y", "no", " TRUE ", "False", "1", "0", "", None, "maybe", "2"])
+        assert listed(truths(values)) == [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, None, None, None, 2.0]
+
+    def test_of_other_kinds(self) -> None:
+        assert listed(truths(pd.Series([True, False]))) == [1.0, 0.0]
+        assert listed(truths(pd.Series([True, None], dtype=object))) == [1.0, None]
+        assert listed(truths(pd.Series([1, 0]))) == [1.0, 0.0]
 
 
 class TestDatesAsWritten:
@@ -268,7 +280,7 @@ class TestColumnsFound:
         assert kinds(columns, ["note", "is_fraud", "claim_amount", "code", "claim_id", "born"]) == {
             "claim_id": "text",
             "born": "a date",
-            "is_fraud": "a number",
+            "is_fraud": "1 or 0, yes or no, true or false",
             "code": "text",
             "claim_amount": "a number",
         }

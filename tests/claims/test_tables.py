@@ -95,7 +95,7 @@ def test_comments_say_what_a_column_is_and_how_it_is_protected() -> None:
         "born": "The patient's date of birth; gives `patient_age`.",
         "patient_id": "Whose claim it is; history is computed per patient.",
         "provider_id": "Who billed it; cross-fitting keeps a provider in one fold.",
-        "is_fraud": "Known outcome (1 fraud, 0 not); never a feature.",
+        "is_fraud": "Known outcome (1 or yes fraud, 0 or no not); never a feature.",
         "flag": "Flag or score of the system in place; never a feature.",
         "code": "Code or name.",
         "sex": "Code or name. Protected (none).",

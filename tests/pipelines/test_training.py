@@ -130,17 +130,21 @@ class TestFitAutoencoder:
         with pytest.raises(InputError, match="60 claims of 1 different provider_id, and 2 folds"):
             fit_autoencoder(claims.assign(provider_id="d"), COLUMNS, TINY)
 
-    @pytest.mark.parametrize(
-        ("column", "value", "what"),
-        [
-            ("code", None, "is empty"),
-            ("code", "visit", "has the single value 'visit'"),
-            ("claim_amount", np.nan, "is empty"),
-        ],
-    )
-    def test_a_column_that_can_tell_nothing(self, claims, column, value, what):
-        with pytest.raises(InputError, match=f"column '{column}' {what} in all 60 claims"):
+    @pytest.mark.parametrize(("column", "value"), [("code", None), ("code", "visit"), ("claim_amount", np.nan)])
+    def test_fewer_than_two_columns_that_vary(self, claims, column, value):
+        with pytest.raises(InputError, match=rf"columns {column} have a single value, or none, in all 60 claims"):
             fit_autoencoder(claims.assign(**{column: value}), COLUMNS, TINY)
+
+    @pytest.mark.parametrize(
+        ("value", "what"),
+        [(None, "status is empty"), ("paid", "status has a single value"), (5.0, "has a single value")],
+    )
+    def test_a_column_that_does_not_vary_is_told_and_judges_nobody(self, claims, caplog, value, what):
+        kind = "numeric" if isinstance(value, float) else "categorical"
+        columns = COLUMNS.model_copy(update={kind: (*getattr(COLUMNS, kind), "status")})
+        _, scores = fit_autoencoder(claims.assign(status=value), columns, TINY)
+        assert f"status {what} in all 60 claims to learn from: no claim is judged by it" in caplog.text
+        assert (scores["surprise_status"] == 0).all()
 
     def test_a_column_that_ingestion_derives_may_have_a_single_value(self, claims):
         columns = COLUMNS.model_copy(update={"numeric": ("claim_amount", "patient_claims_that_day")})

@@ -102,7 +102,7 @@ class Columns(BaseModel):
         description="Numeric columns that are suspicious on one side only, a list of `name: high | low`; by default "
         "the claim amount and counts of repeated bills, `high`. `[]`: none.",
     )
-    label: str | None = Field(None, description="Known outcome (1 fraud, 0 not); never a feature.")
+    label: str | None = Field(None, description="Known outcome (1 or yes fraud, 0 or no not); never a feature.")
     incumbent: str | None = Field(None, description="Flag or score of the system in place; never a feature.")
 
     @field_validator("protected", mode="before")

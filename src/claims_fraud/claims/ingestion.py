@@ -19,6 +19,8 @@ from claims_fraud.claims.parameters import HistoryParameters, IngestionParameter
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import (
     AS_IT_IS,
+    DATE,
+    NUMBER,
     broken_rules,
     check_columns,
     duplicate_rules,
@@ -160,10 +162,10 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
 def _check_kind(name: str, kind: str, found: dict[str, Any]) -> None:
     bad, present = found["reasons"].get(not_of_kind(name, kind), 0), found["present"][name]
     if bad > WRONG_KIND_FRACTION * present:
-        wanted = {"a number": "12.5", "a date": "2025-03-31"}.get(kind, "text")
+        wanted = {NUMBER: " such as 12.5", DATE: " such as 2025-03-31"}.get(kind, "")
         raise InputError(
             f"column {name!r} is not {kind} in {bad:,} of {present:,} rows, for example {found['wrong'][name]}; wanted "
-            f"is {kind} such as {wanted}. Say under `read:` of parameters.yml how it is written, or correct the values "
+            f"is {kind}{wanted}. Say under `read:` of parameters.yml how it is written, or correct the values "
             "or the column's role in `columns:`."
         )
 

@@ -19,7 +19,7 @@ from claims_fraud.claims.columns import OUTPUT_COLUMNS, OUTPUT_PREFIX, Columns
 from claims_fraud.claims.format_proposal import Proposal, as_read, examples, propose_file, propose_values
 from claims_fraud.claims.history import DERIVED, HISTORY, derivable
 from claims_fraud.claims.reading import read_claims
-from claims_fraud.claims.rows import is_present, numbers
+from claims_fraud.claims.rows import is_present, numbers, truths
 
 Kind = Literal["date", "odd date", "number", "text", "nested"]
 
@@ -87,7 +87,7 @@ OPTIONAL = {
     "birth_date": "with it, patient_age can be derived",
     "claim_amount": "with it, average_claim_amount can be derived",
     "procedure": "code of what was done; with it, what is billed again can be seen",
-    "label": "known outcome, 1 fraud and 0 not; the model never sees it",
+    "label": "known outcome, 1 or yes for fraud; the model never sees it",
 }
 
 
@@ -101,6 +101,7 @@ class _Summary:
     rows: int
     filled: int
     distinct: int
+    is_truth: bool
 
     def says(self, pattern: str) -> bool:
         return re.search(pattern, self.words) is not None
@@ -195,7 +196,9 @@ def _summary(values: pd.Series) -> _Summary:
     present = values[is_present(values)]
     kind = _kind(present.head(EXAMINED), words)
     comparable = present.astype(str) if kind == "nested" else present
-    return _Summary(name, words, kind, len(values), len(present), comparable.nunique())
+    distinct = comparable.nunique()
+    truth = distinct == BINARY and kind != "nested" and bool(truths(present).isin((0, 1)).all())
+    return _Summary(name, words, kind, len(values), len(present), distinct, truth)
 
 
 def _words(name: str) -> str:
@@ -232,7 +235,7 @@ def _fits(role: str, column: _Summary) -> bool:
     if role == "claim_amount":
         return column.kind == "number" and column.distinct > BINARY and not column.says(NOT_CLAIM_AMOUNT)
     if role == "label":
-        return column.kind == "number" and column.distinct == BINARY
+        return column.is_truth
     if role == "procedure":
         return not column.is_numeric and _left_out(column) is None
     return column.kind in ("text", "number") and column.distinct > 1
@@ -257,7 +260,7 @@ def _left_out(column: _Summary) -> str | None:
         "no values": not column.filled,
         f"{empty:.1%} empty": empty > MOSTLY_EMPTY,
         "constant (1 distinct value)": column.distinct == 1,
-        "may tell the outcome; a label must be 1 or 0": any(column.says(pattern) for pattern in NAMES["label"]),
+        "may tell the outcome; a label is 1 or 0, yes or no": any(column.says(pattern) for pattern in NAMES["label"]),
         "a date, and dates are no features": column.kind == "date",
         "dates not written as 2025-03-31; rewrite them to give them a role": column.kind == "odd date",
         "lists or structures": column.kind == "nested",

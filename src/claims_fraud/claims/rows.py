@@ -28,7 +28,8 @@ from claims_fraud.statistics.values import as_floats, value_text
 
 Mask = npt.NDArray[np.bool_]
 
-NUMBER, DATE, TEXT = "a number", "a date", "text"
+NUMBER, DATE, TEXT, TRUTH = "a number", "a date", "text", "1 or 0, yes or no, true or false"
+WORDS = {"1": 1, "yes": 1, "y": 1, "true": 1, "t": 1, "0": 0, "no": 0, "n": 0, "false": 0, "f": 0}
 # Numbers as Python writes them, dates in ISO 8601.
 AS_IT_IS = ReadParameters()
 # The zone of a moment in ISO 8601.
@@ -89,7 +90,9 @@ def typed_claims(
             continue
         kind = _kind(name, columns)
         values = _without_missing(raw[name], read.missing_values_of(name))
-        if kind == NUMBER:
+        if kind == TRUTH:
+            typed[name] = truths(values)
+        elif kind == NUMBER:
             typed[name] = numbers(values, read)
         elif kind == DATE:
             typed[name] = dates(values, read.date_format_of(name), read.time_zone)
@@ -162,6 +165,8 @@ def not_of_kind(name: str, kind: str) -> str:
 
 
 def _kind(name: str, columns: Columns) -> str:
+    if name == columns.label:
+        return TRUTH
     if columns.is_number(name):
         return NUMBER
     return DATE if name in columns.dates else TEXT
@@ -216,6 +221,19 @@ def _number_or_text(value: Any) -> float | str | None:
     if isinstance(value, Decimal) and value.is_snan():
         return None
     return float(value) if isinstance(value, Real | Decimal) else value if isinstance(value, str) else None
+
+
+def truths(values: pd.Series) -> pd.Series:
+    """Return outcomes as float64: 1 and 0, also where they are words (yes and no, true and false), and NaN for others.
+
+    Another number stays what it is, to be named where outcomes are judged.
+    """
+    if pd.api.types.is_numeric_dtype(values):
+        return numbers(values)
+    words = values.astype(object).map(
+        lambda value: WORDS.get(value.strip().casefold(), value) if isinstance(value, str) else value
+    )
+    return numbers(words)
 
 
 def dates(values: pd.Series, written: str | None = None, zone: str | None = None) -> pd.Series:

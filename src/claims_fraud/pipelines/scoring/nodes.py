@@ -16,6 +16,7 @@ from claims_fraud.claims.columns import ROW_HASH
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
+from claims_fraud.reporting.spreadsheets import without_formulas
 from claims_fraud.scores import (
     REASONS,
     check_model_fits,
@@ -104,7 +105,7 @@ def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParam
     top = top[[*scores, *shown]]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
-    return top.round({"fraud_score": 3, "excess_amount": 2}).assign(fraud_percentile=percentiles)
+    return without_formulas(top.round({"fraud_score": 3, "excess_amount": 2}).assign(fraud_percentile=percentiles))
 
 
 def _scored(features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters) -> Frame:

@@ -15,11 +15,11 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.evaluation import score_summary
 from claims_fraud.autoencoder.swaps import swap_measures
 from claims_fraud.claims import Columns
-from claims_fraud.claims.columns import HISTORY_COMPLETE
+from claims_fraud.claims.columns import FEWEST_FEATURES, HISTORY_COMPLETE
 from claims_fraud.claims.hashing import fingerprint
 from claims_fraud.claims.history import derivable, history_sources, is_enough_to_learn_from
 from claims_fraud.drift import ReferenceProfile, combined, count_rows, learn_bins
-from claims_fraud.errors import InputError
+from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of, measured_by_labels
 from claims_fraud.monitoring import scores_compared
@@ -141,9 +141,9 @@ def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
 
 
 def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingParameters) -> None:
-    """Raise InputError if there are too few claims or groups, or a column has no or a single value.
+    """Raise InputError if there are too few claims, groups or columns to learn from; tell of columns that do not vary.
 
-    A column that ingestion derives may have: no claim need have been billed twice so far.
+    A column that ingestion derives may be constant without a word: no claim need have been billed twice so far.
     """
     group = columns.id_of(training.folds_by)
     groups = claims[group].nunique() + int(claims[group].isna().sum())
@@ -153,13 +153,19 @@ def _check_learnable(claims: pd.DataFrame, columns: Columns, training: TrainingP
             f"(training.n_folds) need as many of them. Ingest more claims, or set training.folds_by to what there is "
             "more of (provider, patient, claim)."
         )
-    derived = derivable(columns)
-    for name in (name for name in (*columns.model_categorical, *columns.model_numeric) if name not in derived):
-        values = claims[name].unique()
-        if len(values) > 1:
-            continue
-        what = "is empty" if pd.isna(values[0]) else f"has the single value {values[0]!r}"
+    features = (*columns.model_categorical, *columns.model_numeric)
+    constant = [name for name in features if len(claims[name].unique()) == 1]
+    if len(features) - len(constant) < FEWEST_FEATURES:
         raise InputError(
-            f"column {name!r} {what} in all {len(claims):,} claims to learn from, so it can tell nothing. Remove it "
-            "from `columns:` of parameters.yml (and from protected), or correct the claims."
+            f"columns {listed(constant)} have a single value, or none, in all {len(claims):,} claims to learn from, so "
+            "that there are not two columns to judge by each other. Name others in `columns:` of parameters.yml."
+        )
+    for name in (name for name in constant if name not in derivable(columns)):
+        value = claims[name].iloc[0]
+        what = "is empty" if pd.isna(value) else "has a single value"
+        logger.warning(
+            "%s %s in all %s claims to learn from: no claim is judged by it, but one that has another value",
+            name,
+            what,
+            f"{len(claims):,}",
         )
