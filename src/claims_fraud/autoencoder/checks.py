@@ -11,6 +11,7 @@ import pandas as pd
 from claims_fraud.autoencoder.boosters import BOOSTERS, Device, gpu_count
 from claims_fraud.autoencoder.encoding import Direction
 from claims_fraud.errors import InputError, listed, nearest
+from claims_fraud.statistics.frames import check_frame
 
 DIRECTIONS = get_args(Direction)
 DEVICES = get_args(Device)
@@ -51,12 +52,13 @@ def check_contamination(contamination: Any) -> None:
 
 
 def check_present(data: pd.DataFrame, features: Sequence[str]) -> None:
-    """Raise InputError unless the data has every feature."""
+    """Raise InputError unless the data is a frame that has every feature."""
+    check_frame(data)
     missing = [name for name in features if name not in data]
     if missing:
         raise InputError(
             f"the data has no column {listed(map(repr, missing))}, which the model uses; it has "
-            f"{listed(data.columns, 40)}.{nearest(missing[0], map(str, data.columns))}"
+            f"{listed(data.columns, 40)}.{nearest(str(missing[0]), map(str, data.columns))}"
         )
 
 

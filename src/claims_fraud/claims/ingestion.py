@@ -33,6 +33,7 @@ from claims_fraud.claims.rows import (
 from claims_fraud.claims.splits import split_claims
 from claims_fraud.claims.tables import REASONS
 from claims_fraud.errors import InputError
+from claims_fraud.statistics.frames import check_frame
 
 logger = logging.getLogger(__name__)
 
@@ -214,6 +215,7 @@ class DataIngestion:
 
     def run(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return ``(features, rejected)``; together they have as many rows as ``raw``."""
+        check_frame(raw, what="the claims")
         valid, rejected = separate_rejected(raw, self.columns, self.parameters, self.as_of, self.read)
         return derive_features(valid, self.columns, history=self.history), rejected
 

@@ -181,6 +181,12 @@ def stored_as(values: pd.Series) -> str:
     return "number" if told in numbers else words.get(told, "date" if told.startswith("date") else "mixed")
 
 
+def has_no_number(values: pd.Series) -> bool:
+    """Return whether a column has values, and none of them is a number."""
+    numbers, no_number = _numbers(values)
+    return no_number > 0 and bool(np.isnan(numbers).all())
+
+
 def _equal(numbers: Floats, atom: float) -> npt.NDArray[np.bool_]:
     """Tell which numbers are this one, give or take what a float32 cannot tell apart."""
     with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from claims_fraud.drift.bins import Bins, stored_as
+from claims_fraud.statistics.frames import check_frame
 
 Counts = dict[str, Any]
 
@@ -31,6 +32,7 @@ def count_rows(batch: pd.DataFrame, bins: Mapping[str, Bins]) -> Counts:
         ``rows``; ``columns``, the names of all of the batch's columns; by column that has bins and is there,
         ``counts``, a list, and ``stored_as``, the kinds of values that it holds.
     """
+    check_frame(batch, bins)
     there = {name: batch[name] for name in bins if name in batch}
     return {
         "rows": len(batch),

@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from claims_fraud.drift.bins import BINS, Bins, CategoryBins, Ints, Kind, NumberBins
+from claims_fraud.drift.bins import BINS, Bins, CategoryBins, Ints, Kind, NumberBins, has_no_number
 from claims_fraud.drift.counting import Counts, count_rows
 from claims_fraud.errors import InputError, listed
+from claims_fraud.statistics.frames import check_frame
 
 FORMAT_VERSION = 1
 
@@ -161,12 +162,19 @@ class ReferenceProfile:
 
 
 def learn_bins(frame: pd.DataFrame, cat_features: Iterable[str], num_features: Iterable[str]) -> dict[str, Bins]:
-    """Return the bins of each feature, learned from a frame; raise InputError if it lacks one, or has no rows."""
+    """Return the bins of each feature, learned from a frame; raise InputError for what will not do."""
     categories, numbers = list(cat_features), list(num_features)
+    check_frame(frame, (*categories, *numbers), "the reference")
     lacking = [name for name in (*categories, *numbers) if name not in frame]
     if lacking or not len(frame):
         what = f"no column {listed(lacking)}" if lacking else "no rows"
         raise InputError(f"the reference has {what}. Give a frame that has them, or name other features.")
+    for name in numbers:
+        if has_no_number(frame[name]):
+            raise InputError(
+                f"num_features names {name!r}, in which no value is a number. Name it under cat_features, or turn it "
+                "into one: of dates, the days since a fixed date."
+            )
     return {
         **{name: CategoryBins.fit(frame[name]) for name in categories},
         **{name: NumberBins.fit(frame[name]) for name in numbers},

@@ -15,14 +15,18 @@ import pandas as pd
 
 from claims_fraud.autoencoder.evaluation import ranks
 from claims_fraud.claims.columns import OUTPUT_PREFIX
-from claims_fraud.errors import InputError
+from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.fairness.counts import PERIOD, Counting, summarise
 from claims_fraud.fairness.findings import Findings, find
 from claims_fraud.fairness.grid import percentiles_of
 from claims_fraud.fairness.groups import Bands, bands_for, check_bands, why_not
 from claims_fraud.fairness.verdicts import Rules
+from claims_fraud.statistics.frames import check_frame
+from claims_fraud.statistics.values import as_floats, value_text
 
 OUTCOME = "outcome"
+# What rows are counted by; see `FairnessAnalyzer._rows`.
+RESERVED = ("flagged", "rank", "fraud_score", "fraud_percentile", OUTCOME, PERIOD)
 
 
 class FairnessAnalyzer:
@@ -91,16 +95,20 @@ class FairnessAnalyzer:
         periods: npt.ArrayLike | None = None,
         rules: Rules | None = None,
     ) -> None:
+        self._attributes = _distinct(protected_attributes)
+        check_frame(data, self._attributes)
+        if not len(data):
+            raise InputError("the data has no rows; there is nothing to compare.")
         self._data = data
         self._scores = _checked_scores(fraud_scores, len(data))
-        self._attributes = _distinct(protected_attributes)
         if not 0 <= threshold_percentile < 100:
             raise InputError(f"threshold_percentile is {threshold_percentile!r}; give 0 to below 100.")
         self._threshold = threshold_percentile
         self._outcomes = None if outcomes is None else _checked_outcomes(outcomes, len(data))
         self._surprises, self._top_k = pd.DataFrame(index=data.index) if surprises is None else surprises, top_k
         self._bands = _checked_bands(data, self._attributes, bands or {})
-        self._references, self._pairs, self._rules = dict(references or {}), intersections, rules or Rules()
+        self._references = _checked_references(references or {}, self._attributes)
+        self._pairs, self._rules = intersections, rules or Rules()
         self._periods = None if periods is None else _one_a_row(periods, len(data))
 
     def analyze_all_attributes(self) -> dict[str, dict[str, Any]]:
@@ -156,11 +164,31 @@ class FairnessAnalyzer:
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise InputError(f"protected_attributes is the text {names!r}; give a list of names.")
+    taken = [name for name in names if name in RESERVED]
+    if taken:
+        raise InputError(
+            f"protected_attributes names {listed(map(repr, taken))}, under which the analysis itself counts "
+            f"({listed(RESERVED)}). Rename the column."
+        )
     return tuple(dict.fromkeys(names))
 
 
+def _checked_references(references: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, str]:
+    """Return the groups to compare with as text; raise InputError for one of what is no attribute."""
+    for name in references:
+        if name not in attributes:
+            raise InputError(
+                f"references names {name!r}, which is none of protected_attributes ({listed(attributes)})."
+                f"{nearest(str(name), map(str, attributes))}"
+            )
+    return {name: value_text(group) for name, group in references.items()}
+
+
 def _checked_scores(fraud_scores: npt.ArrayLike, rows: int) -> npt.NDArray[np.float64]:
-    scores = np.asarray(fraud_scores, dtype=float)
+    try:
+        scores = np.asarray(fraud_scores, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError("fraud_scores has values that are no numbers; give a number a row.") from error
     if scores.shape != (rows,):
         raise InputError(f"fraud_scores has the shape {scores.shape} for {rows:,} rows; give one a row.")
     if not np.isfinite(scores).all():
@@ -171,7 +199,10 @@ def _checked_scores(fraud_scores: npt.ArrayLike, rows: int) -> npt.NDArray[np.fl
 
 
 def _checked_outcomes(outcomes: npt.ArrayLike, rows: int) -> npt.NDArray[np.float64]:
-    found = pd.to_numeric(pd.Series(outcomes)).to_numpy(dtype=float, na_value=np.nan)
+    try:
+        found = as_floats(pd.Series(outcomes))
+    except (TypeError, ValueError) as error:
+        raise InputError("outcomes has values that are no numbers; give 1, 0, or nothing where not known.") from error
     if len(found) != rows:
         raise InputError(f"{len(found):,} outcomes came with {rows:,} rows; give one a row, missing where not known.")
     odd = found[~np.isnan(found) & ~np.isin(found, (0, 1))]
