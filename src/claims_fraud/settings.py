@@ -32,8 +32,8 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         # `${column:claim_id}` is the column with that role; a hook puts in those that parameters name.
         "column": lambda role: role,
-        # `${parameter:scoring.model}` is a parameter; the same hook puts them in.
-        "parameter": lambda path: path,
+        # `${parameter:scoring.model}` is a parameter; the same hook puts them in. kedro-viz does without hooks.
+        "parameter": lambda path: None,
         # `${secret:SCOPE/KEY}`: an environment variable locally, a secret scope on Databricks.
         "secret": secret,
         "artifacts_of": artifacts_of,

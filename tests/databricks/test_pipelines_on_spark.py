@@ -86,10 +86,9 @@ def assert_same(on_pandas: pd.DataFrame, on_spark: pd.DataFrame) -> None:
 
 
 def comparable(values: pd.Series) -> pd.Series:
-    """Return numbers as floats, moments in UTC without a zone, nothing as None, all else as it is."""
+    """Return numbers as floats, moments as what the clock showed, nothing as None, all else as it is."""
     if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
-        utc = values.dt.tz_convert(None) if values.dt.tz is not None else values
-        return utc.astype("datetime64[us]").astype(str)
+        return values.dt.tz_localize(None).astype("datetime64[us]").astype(str)
     if values.dtype.kind in "if":
         return values.astype(float)
     plain = [list(v) if isinstance(v, np.ndarray | list) else None if pd.isna(v) else v for v in values]

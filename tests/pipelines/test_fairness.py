@@ -105,7 +105,7 @@ class TestGate:
         report.unlink()
         status, told = analysed.run(FAIRNESS, params="fairness.fail_on=biased")
         assert status == 3
-        assert "biased: patient_gender F, M" in told
+        assert "unevenly on protected groups: patient_gender F, M" in told
         assert "patient_gender: biased (F, M)" in report.read_text()
         assert reported(analysed, "fairness_verdict")["attributes"]["patient_gender"]["verdict"] == "biased"
         table = analysed.table("07_model_output/bias_summary.parquet")

@@ -22,7 +22,7 @@ from claims_fraud.claims.ingestion import (
     rejected_claims,
     valid_claims,
 )
-from claims_fraud.claims.rows import check_columns
+from claims_fraud.claims.rows import AS_IT_IS, check_columns
 from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split
 from claims_fraud.claims.tables import claims_schema, features_schema, rejected_schema
 from claims_fraud.claims.windows import Window
@@ -37,7 +37,7 @@ Derive = Callable[..., pd.DataFrame]
 
 
 def check_claims(
-    claims: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters, as_of: str
+    claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str, read: ReadParameters = AS_IT_IS
 ) -> Frame:
     """Return every row as it came, with the rules that it breaks."""
     check_columns(claims.columns, columns)
@@ -47,7 +47,7 @@ def check_claims(
 
 
 def separate_rejected_claims(
-    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters
+    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters = AS_IT_IS
 ) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
     found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
