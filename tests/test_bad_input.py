@@ -157,7 +157,7 @@ MISTAKES = [
     Mistake("Too many rejected rows", claims(altered(claim_amount=-CLAIMS["claim_amount"]))),
     Mistake("One claim id for all rows", claims(altered(claim_id="C1"))),
     Mistake("A single valid row", claims(rows(1), option=LEARN, params=FOLDS)),
-    Mistake("Fewer rows than folds", claims(rows(3), option=LEARN)),
+    Mistake("Fewer rows than folds", claims(rows(2), option=LEARN, params=FOLDS)),
     Mistake("Fewer providers than folds", claims(altered(provider_id="D1"), option=LEARN, params=FOLDS)),
     Mistake(
         "Labels of other claims",

@@ -73,3 +73,13 @@ def test_it_is_saved_and_loaded(model, claims, tmp_path):
     again = ClaimsTreeAutoencoder.load(tmp_path / "model")
     new = draw(200, 1)
     assert np.array_equal(again.judge(new).scores, model.judge(new).scores)
+
+
+def test_the_first_event_of_all_is_as_surprising_as_so_many_rows_without_one():
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"code": random.choice(["x", "y"], 200), "amount": random.normal(100, 10, 200), "repeats": 0.0})
+    model = ClaimsTreeAutoencoder(n_estimators=2, n_jobs=1, n_folds=2, suspicious_direction={"repeats": "high"})
+    _, parts = model.fit(rows, ["code"], ["amount", "repeats"])
+    assert (parts["repeats"] == 0).all()
+    _, parts = model.compute_fraud_scores(rows.head(2).assign(repeats=[0.0, 1.0]))
+    assert parts["repeats"].iloc[0] == 0

@@ -98,7 +98,7 @@ def test_a_failing_run_fails_in_one_paragraph(python, archive, elsewhere, tmp_pa
     assert "Traceback" not in ran.stdout + ran.stderr
     last = ran.stderr.splitlines()[-1]
     assert last.startswith("Error: raw_claims: ")
-    assert "missing.parquet does not exist. Give an existing parquet or CSV file" in last
+    assert "missing.parquet does not exist. Give an existing parquet, CSV or XLSX file" in last
 
 
 def test_wrong_use_says_so(python, archive, elsewhere):

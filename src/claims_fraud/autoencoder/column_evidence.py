@@ -18,7 +18,7 @@ from claims_fraud.autoencoder.boosters import Matrix
 from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.autoencoder.contrast import ContrastModel, draw_candidates, fit_contrast
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
-from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, Singles
+from claims_fraud.autoencoder.encoding import PSEUDO_COUNT, Bools, Floats, Ints, Singles
 from claims_fraud.autoencoder.evidence import (
     CLASSES,
     CLASSES_OF_NUMBER,
@@ -83,7 +83,7 @@ class ColumnEvidence:
         marginal = encoder.marginal
         probabilities = self.classes.predict(batch.inputs(self.inputs), marginal)
         if encoder.counts_events:
-            return _event_evidence(probabilities, own)[:, None], np.zeros(batch.n_rows, dtype=bool)
+            return _event_evidence(probabilities, own, encoder.n_rows)[:, None], np.zeros(batch.n_rows, dtype=bool)
         at_large = np.log(marginal[own.classes])
         given = np.log(probabilities[np.arange(batch.n_rows), own.classes])
         # A class that the model was never shown is one that it says nothing of.
@@ -213,7 +213,7 @@ def _with_hidden_codes(columns: Sequence[Encoded], n_rows: int, random: np.rando
     return stacked(hidden, n_rows)
 
 
-def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:
+def _event_evidence(probabilities: Floats, own: Encoded, n_learned: int) -> Floats:
     """Return minus the log probability that such a row has any event, shape (n,); meaningless where there is none.
 
     Someone who puts an event there does so with probability 1, which makes this the log Bayes factor. How many events
@@ -222,6 +222,9 @@ def _event_evidence(probabilities: Floats, own: Encoded) -> Floats:
     known = probabilities[:, :-1]
     # Rows usually have no event, so that the first class is that of 0.
     some = 1 - known[:, 0] / known.sum(axis=1)
+    if known.shape[1] == 1:
+        # No row learned from has an event: half of one in as many rows (Krichevsky-Trofimov).
+        some = np.full(len(known), PSEUDO_COUNT / (n_learned + 1))
     evidence: Floats = np.where(own.classes == known.shape[1], 0.0, -np.log(np.maximum(some, SMALLEST)))
     return evidence
 
