@@ -35,7 +35,7 @@ QUICK = (
     "as_of=2026-06-30,training.n_estimators=3,training.n_folds=2,training.max_depth=3,training.n_jobs=1,"
     "fairness.role_rows=0"
 )
-# What is tried: pipelines, and the run before the one that is killed.
+# The runs that are killed, and the pipeline of each.
 RUNS = {"run": "__default__", "score_new": "score_new", "promote": "promotion"}
 # What Python tells of before it does it; of files that are opened, those that are written.
 EVENTS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "open"}

@@ -40,7 +40,7 @@ RANKINGS = (
     *("claims", "mean_score", "mean_percentile", "shrunken_mean", "versus_peers", "top_share", "shrunken_top_share"),
     *("price_versus_peers", "place", "excess_amount", "aggregate_score"),
 )
-# Bills of one provider made so many times as dear, and the shares of the list that it should then be in.
+# Factor by which one provider's prices are raised, the top shares it should reach, and the fewest claims it needs.
 DEARER, LISTS, MANY_CLAIMS = 1.3, (0.01, 0.02, 0.05), 20
 MEASURES = ("auroc", "average_precision", "precision_at_1pct")
 
@@ -103,7 +103,7 @@ def by_claims(seed: int, parameters: Parameters) -> Iterator[dict[str, Any]]:
 
 
 def _place_if_dearer(summaries: pd.DataFrame, row: Any, parameters: Parameters) -> int:
-    """Return the place that a provider would have if all its bills were so much dearer, and their scores the same."""
+    """Return the rank of a provider whose prices are raised by `DEARER`, the scores of its claims being unchanged."""
     dearer = summaries.copy()
     dearer.loc[row, "price_above"] += math.log(DEARER)
     # The aggregates, which have no say in the place, are left out.

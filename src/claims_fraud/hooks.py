@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from claims_fraud.configuration import let_catalog_read
 from claims_fraud.coordination import Coordinator, EventLog, told_with
 from claims_fraud.errors import InputError
 from claims_fraud.parameters import Parameters, check_parameters
-from claims_fraud.runtime.lineage import Lineage
+from claims_fraud.runtime.lineage import Lineage, data_version
 from claims_fraud.runtime.run_lock import FolderLock, Holder
 from claims_fraud.task_values import tell_job
 
@@ -136,12 +136,14 @@ class ProjectHooks:
             self.lineage = Lineage(pipeline, catalog, self.parameters.scoring.scored_at)
             self.lineage.check()
             result = yield
+            self._tidy_up(killed)
         except BaseException:
             self._let_go()
             raise
-        self._tidy_up(killed)
         run_log.log_parameters(self.parameters.model_dump(mode="json"))
-        run_log.log_origin(Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog))
+        run_log.log_origin(
+            Path(run_params["project_path"]), self.environment, _data_versions(pipeline, catalog, self.lineage.at_start)
+        )
         return result
 
     @hook_impl
@@ -321,15 +323,13 @@ def _start_spark(loader: AbstractConfigLoader) -> None:
     start_session(settings, catalog)
 
 
-def _data_versions(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> dict[str, str]:
+def _data_versions(
+    pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], known: Mapping[str, str | None]
+) -> dict[str, str]:
     """Return by name the version of each dataset that the pipeline reads and does not make, as far as one is known."""
-    versions = {}
-    for name in sorted(pipeline.inputs()):
-        dataset: Any = catalog.get(name)
-        version = dataset.data_version() if hasattr(dataset, "data_version") else None
-        if version:
-            versions[name] = version
-    return versions
+    read = sorted(pipeline.inputs())
+    versions = {name: known[name] if name in known else data_version(catalog, name) for name in read}
+    return {name: version for name, version in versions.items() if version}
 
 
 def _place(dataset: Any) -> str:

@@ -102,7 +102,7 @@ class TestMissingValues:
 def test_examples_show_values_and_what_they_become():
     frame = pd.DataFrame({"day": ["31.12.2024", "?"], "amount": ["1.234,5", "7"], "code": ["x", "y"]})
     read = ReadParameters(decimal=",", thousands=".", date_format={"day": "%d.%m.%Y"}, missing_values={"day": ("?",)})
-    assert examples(frame, read) == [
+    assert examples(frame, as_read(frame, read)) == [
         "day: '?' is missing, '31.12.2024' is 2024-12-31",
         "amount: '1.234,5' is 1234.5, '7' is 7",
     ]

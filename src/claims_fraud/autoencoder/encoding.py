@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.errors import InputError
-from claims_fraud.statistics.values import as_floats, value_text
+from claims_fraud.statistics.values import TRUTH, as_floats, value_text
 
 # The side on which a number can be suspicious at all.
 Direction = Literal["high", "low"]
@@ -26,8 +26,6 @@ Hashes = npt.NDArray[np.uint64]
 PSEUDO_COUNT = 0.5
 # Categories beyond these are all "unseen": the artefact stays small even for a column of ids.
 MAX_KNOWN_CATEGORIES = 10_000
-# Truth values as other programs write them.
-CAPITALS = ("True", "TRUE", "False", "FALSE")
 # Numbers reach the trees as float32: one beyond what that holds counts as its largest.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Of a normal distribution, in standard deviations: interquartile range, and median absolute deviation.
@@ -42,7 +40,7 @@ def category_values(values: pd.Series) -> pd.Series:
     # Text needs no look at each value, which takes longer than all else of encoding.
     if pd.api.types.infer_dtype(objects, skipna=True) != "string":
         texts[:] = [None if absent else value_text(value) for value, absent in zip(objects, missing, strict=True)]
-    elif (capitals := objects.isin(CAPITALS)).any():
+    elif (capitals := objects.isin(TRUTH)).any():
         texts[capitals.to_numpy()] = [value_text(value) for value in objects[capitals]]
     texts[missing.to_numpy()] = None
     return pd.Series(texts, index=values.index, name=values.name, dtype=object)

@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from claims_fraud.autoencoder.checks import LEAST_FEATURES, check_contamination
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.tree_autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.errors import InputError, listed
+from claims_fraud.errors import InputError
+from claims_fraud.statistics.frames import check_frame
 from claims_fraud.statistics.values import holds_numbers
 
 
@@ -137,9 +138,7 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _frame(self, X: pd.DataFrame | npt.ArrayLike, reset: bool) -> pd.DataFrame:
         """Return the rows under the names that `fit` saw; with ``reset`` it is `fit` that sees them."""
         if isinstance(X, pd.DataFrame):
-            repeated = X.columns[X.columns.duplicated()]
-            if len(repeated):
-                raise InputError(f"the data has more than one column {listed(map(repr, repeated))}. Rename the others.")
+            check_frame(X, X.columns)
             validate_data(self, X, reset=reset, skip_check_array=True)
             frame = X
         else:

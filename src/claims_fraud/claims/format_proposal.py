@@ -17,7 +17,7 @@ import pandas as pd
 
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.claims.reading import CSV, SEPARATORS, byte_order_mark, data_files, first_line, is_utf_8, kind_of
-from claims_fraud.claims.rows import dates, is_present, numbers
+from claims_fraud.claims.rows import dates, is_present, numbers, without_missing
 from claims_fraud.statistics.values import value_text
 
 # Orders of day, month and year, as people write them; with a time of day after them or not.
@@ -108,10 +108,7 @@ def as_read(frame: pd.DataFrame, read: ReadParameters) -> pd.DataFrame:
     if not frame.columns.is_unique or not all(isinstance(name, str) for name in frame):
         return frame
     for name in map(str, frame):
-        values = frame[name]
-        missing = read.missing_values_of(name)
-        stands = values.astype(object).isin(missing)
-        values = values.astype(object).mask(stands, None) if stands.any() else values
+        values = without_missing(frame[name], read.missing_values_of(name))
         known = values[is_present(values)]
         written = read.date_format_of(name)
         text = known.map(lambda value: isinstance(value, str)).all() if len(known) else False
@@ -125,9 +122,9 @@ def as_read(frame: pd.DataFrame, read: ReadParameters) -> pd.DataFrame:
     return pd.DataFrame(table, index=frame.index)
 
 
-def examples(frame: pd.DataFrame, read: ReadParameters) -> list[str]:
-    """Return a line for each column that is read otherwise than it stands: values, and what they become."""
-    read_as, lines = as_read(frame, read), []
+def examples(frame: pd.DataFrame, read_as: pd.DataFrame) -> list[str]:
+    """Return a line for each column that `as_read` changed: values, and what they become."""
+    lines = []
     for name in read_as:
         before, after = frame[name], read_as[name]
         if after is before or after.equals(before):

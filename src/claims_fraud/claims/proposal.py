@@ -130,17 +130,16 @@ def propose(path: Path, separator: str | None = None) -> str:
         found.read["separator"] = separator
     frame = read_claims(path, name="FILE", read=found.parameters)
     found = propose_values(frame, found)
-    columns = propose_columns(as_read(frame, found.parameters))
-    return "\n".join([columns.rstrip("\n"), *_read_lines(found, frame), ""])
+    read_as = as_read(frame, found.parameters)
+    return "\n".join([propose_columns(read_as).rstrip("\n"), *_read_lines(found, examples(frame, read_as)), ""])
 
 
-def _read_lines(found: Proposal, frame: pd.DataFrame) -> list[str]:
+def _read_lines(found: Proposal, told: list[str]) -> list[str]:
     """Return the `read:` block, what its values become, and what was not assumed."""
     lines = []
     for name, value in found.read.items():
         text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=UNLIMITED)
         lines.append(_line(f"  {name}: {text.strip().removesuffix('...').strip()}", found.questions.get(name)))
-    told = examples(frame, found.parameters)
     return [
         "# How they are written, where not: commas between values, UTF-8, 1234.5, 2025-03-31, empty if missing.",
         *(["read:", *lines] if lines else ["read: {}"]),

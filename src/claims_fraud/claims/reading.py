@@ -34,6 +34,8 @@ SEPARATORS = (",", ";", "\t", "|")
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Bytes read at once.
 BLOCK = 1 << 24
+# What stands in the place of bytes that are no text.
+NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 # Lengths of rows that are told.
 FEW = 5
 
@@ -182,7 +184,7 @@ def _sheet(file: Path, name: str, read: ReadParameters) -> pd.DataFrame:
     header, *values = filled
     width = max(place for place, value in enumerate(header, start=1) if value is not None)
     names = ["" if value is None else str(value) for value in header[:width]]
-    check_names(names, f"{name}: {file}")
+    _check_names(names, f"{name}: {file}")
     return pd.DataFrame([row[:width] for row in values], columns=names, dtype=object)
 
 
@@ -200,13 +202,9 @@ def _read_csv(folders: dict[Path, dict[str, str]], separator: str, name: str, re
 def _csv_table(file: Path, separator: str, name: str, read: ReadParameters) -> pa.Table:
     """Return all values of a CSV as text, empty ones as null."""
     what = f"{name}: {file}"
-    encoding = read.encoding or detected_encoding(file, what)
+    encoding = encoding_of(file, read)
+    names, n_lines = header_of(file, what, separator, read)
     try:
-        names, n_lines = header_of(file, separator, encoding, read.quote)
-        if not names:
-            raise InputError(f"{what} is an empty file. Write it again from its source.")
-        check_separator(names, what, separator)
-        check_names(names, what)
         odd: list[csv.InvalidRow] = []
 
         def skipped(row: csv.InvalidRow) -> str:
@@ -253,12 +251,9 @@ def _csv_table(file: Path, separator: str, name: str, read: ReadParameters) -> p
     return table
 
 
-def detected_encoding(file: Path, what: str) -> str:
-    """Return the encoding that a text file's byte order mark says, or else UTF-8; raise InputError if it is neither."""
-    marked = byte_order_mark(file)
-    if not marked and not is_utf_8(file):
-        raise InputError(not_text(what, None))
-    return marked or "utf-8"
+def encoding_of(file: Path, read: ReadParameters) -> str:
+    """Return the encoding of a CSV: the one that is stated, or else what its byte order mark says, or else UTF-8."""
+    return read.encoding or byte_order_mark(file) or "utf-8"
 
 
 def is_utf_8(file: Path) -> bool:
@@ -296,13 +291,20 @@ def not_text(what: str, encoding: str | None) -> str:
     )
 
 
-def header_of(file: Path, separator: str, encoding: str, quote: str) -> tuple[list[str], int]:
-    """Return the names of the columns of a CSV, and how many lines they take."""
+def header_of(file: Path, what: str, separator: str, read: ReadParameters) -> tuple[list[str], int]:
+    """Return the names of the columns of a CSV, and how many lines they take; raise InputError if they will not do."""
     with _opened(file) as stream:
-        text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
-        reader = plain_csv.reader(text, delimiter=separator, quotechar=quote)
+        text = io.TextIOWrapper(stream, encoding_of(file, read), errors="replace", newline="")
+        reader = plain_csv.reader(text, delimiter=separator, quotechar=read.quote)
         names = next((row for row in reader if row), [])
-        return names, reader.line_num
+        n_lines = reader.line_num
+    if not names:
+        raise InputError(f"{what} is an empty file. Write it again from its source.")
+    if any(NOT_TEXT in name for name in names):
+        raise InputError(not_text(what, read.encoding))
+    check_separator(names, what, separator)
+    _check_names(names, what)
+    return names, n_lines
 
 
 @contextmanager
@@ -323,7 +325,7 @@ def _opened(file: Path) -> Iterator[Any]:
             yield stream
 
 
-def check_names(names: Sequence[str], what: str) -> None:
+def _check_names(names: Sequence[str], what: str) -> None:
     """Raise InputError where the header names two columns alike, or one not at all."""
     twice = [column for column, times in Counter(names).items() if times > 1 and column.strip()]
     if twice:

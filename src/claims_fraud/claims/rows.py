@@ -10,9 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
-from decimal import Decimal
 from functools import partial
-from numbers import Real
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,7 +22,7 @@ from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import derivable
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
-from claims_fraud.statistics.values import as_floats, value_text
+from claims_fraud.statistics.values import as_floats, exact_number, value_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -89,7 +87,7 @@ def typed_claims(
         if name not in raw:
             continue
         kind = _kind(name, columns)
-        values = _without_missing(raw[name], read.missing_values_of(name))
+        values = without_missing(raw[name], read.missing_values_of(name))
         if kind == TRUTH:
             typed[name] = truths(values)
         elif kind == NUMBER:
@@ -172,7 +170,7 @@ def _kind(name: str, columns: Columns) -> str:
     return DATE if name in columns.dates else TEXT
 
 
-def _without_missing(values: pd.Series, texts_for_missing: Collection[str]) -> pd.Series:
+def without_missing(values: pd.Series, texts_for_missing: Collection[str]) -> pd.Series:
     """Return the values without those texts that stand for a missing one."""
     if not texts_for_missing or pd.api.types.is_numeric_dtype(values):
         return values
@@ -216,11 +214,8 @@ def _plain(texts_of_numbers: pd.Series, read: ReadParameters) -> pd.Series:
 
 
 def _number_or_text(value: Any) -> float | str | None:
-    if isinstance(value, np.float32):
-        return float(str(value))
-    if isinstance(value, Decimal) and value.is_snan():
-        return None
-    return float(value) if isinstance(value, Real | Decimal) else value if isinstance(value, str) else None
+    number = exact_number(value)
+    return number if isinstance(number, float | str) else None
 
 
 def truths(values: pd.Series) -> pd.Series:

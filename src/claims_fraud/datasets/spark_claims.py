@@ -20,12 +20,11 @@ from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZT
 from claims_fraud.claims import ReadParameters
 from claims_fraud.claims.reading import (
     CSV,
+    NOT_TEXT,
     PARQUET,
-    byte_order_mark,
-    check_names,
     check_not_empty,
-    check_separator,
     data_files,
+    encoding_of,
     header_of,
     kind_of,
     not_text,
@@ -42,8 +41,6 @@ TABLE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){1,2}")
 DBFS = "dbfs:/"
 # The encodings that Spark reads, by Python's name for them.
 ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "iso8859-1": "ISO-8859-1", "ascii": "US-ASCII"}
-# What Spark puts in the place of bytes that are no text.
-NOT_UTF_8 = "\N{REPLACEMENT CHARACTER}"
 # As Spark reads what is stored so in parquet; nanoseconds it reads as a number only.
 READ_AS = {
     pa.null(): pa.int32(),
@@ -174,8 +171,7 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
         # its values belong where cannot be known.
         what, written = f"{self._name}: {self._source}", self._written
         for file in files:
-            names, _ = header_of(file, self._separator, self._encoding(file), written.quote)
-            check_names(names, f"{self._name}: {file}")
+            header_of(file, f"{self._name}: {file}", self._separator, written)
         frame = (
             current_session()
             .read.option("header", "true")
@@ -188,17 +184,16 @@ class SparkClaimsDataset(AbstractDataset[NoReturn, DataFrame | Callable[[], Data
             .option("enforceSchema", "false")
             .csv([self._uri(file) for file in files])
         )
-        check_separator(frame.columns, what, self._separator)
         # Read once to the end: a bad row would else stop the run where nobody can tell which file it came from.
         text = F.concat_ws("", *map(quoted, frame.columns))
-        (found,) = frame.agg(F.max(text.contains(NOT_UTF_8)).alias("odd"), F.max(F.xxhash64(text))).collect()
+        (found,) = frame.agg(F.max(text.contains(NOT_TEXT)).alias("odd"), F.max(F.xxhash64(text))).collect()
         if found["odd"]:
             raise InputError(not_text(what, written.encoding))
         return frame.select(*[_known(name).alias(name) for name in frame.columns])
 
     def _encoding(self, file: Path) -> str:
-        """Return the encoding of a CSV by Python's name for it, as it is stated, or else marked, or else UTF-8."""
-        return codecs.lookup(self._written.encoding or byte_order_mark(file) or "utf-8").name
+        """Return the encoding of a CSV by Python's name for it."""
+        return codecs.lookup(encoding_of(file, self._written)).name
 
     def _is_for_spark(self, file: Path) -> bool:
         """Return whether Spark can read a file."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -22,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.encoding import MAX_KNOWN_CATEGORIES, Floats, category_values
-from claims_fraud.statistics.values import SAME_NUMBER, as_floats, just_below
+from claims_fraud.statistics.values import SAME_NUMBER, as_floats, exact_number, just_below
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["number", "category"]
@@ -194,20 +193,13 @@ def _equal(numbers: Floats, atom: float) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _number(value: Any) -> Any:
-    """Return a decimal or a float32 as the float64 that it stands for, and anything else as it is."""
-    if isinstance(value, np.float32):
-        return float(str(value))
-    return float(value) if isinstance(value, Decimal) and not value.is_snan() else value
-
-
 def _numbers(values: pd.Series) -> tuple[Floats, int]:
     """Return the values as float64, NaN where there is none, and how many are there that are no numbers."""
     there = values.notna()
     if stored_as(values) == "date":
         return np.full(len(values), np.nan), int(there.sum())
     if values.dtype == object:
-        values = pd.to_numeric(values.map(_number, na_action="ignore"), errors="coerce")
+        values = pd.to_numeric(values.map(exact_number, na_action="ignore"), errors="coerce")
     numbers = as_floats(values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce"))
     within: Floats = np.clip(numbers, -LARGEST, LARGEST)
     return within, int((np.isnan(within) & there.to_numpy()).sum())

@@ -39,15 +39,21 @@ class Lineage:
         Before it runs.
     at : datetime
         Stamp of what is scored.
+
+    Attributes
+    ----------
+    at_start : dict of str to str
+        Versions of what scores are made from, and of the scores, when the run begins; empty if it has to do with none.
     """
 
     def __init__(self, pipeline: Pipeline, catalog: Catalog, at: datetime) -> None:
         self._at, self._catalog, self._written = at, catalog, pipeline.all_outputs()
         self._read = pipeline.inputs() & {SCORES, EARLIER}
-        self._scores = data_version(catalog, EARLIER) if EARLIER in self._read else None
         self._model: str | None = None
         # As they are when the run begins: on Delta another run may write while this one reads.
-        self._versions = {name: data_version(catalog, name) for name in SOURCES} if self._concerned else {}
+        names = (*SOURCES, EARLIER) if self._concerned else ()
+        self.at_start = {name: data_version(catalog, name) for name in names}
+        self._versions = {name: self.at_start[name] for name in SOURCES} if self._concerned else {}
 
     def check(self) -> None:
         """Raise InputError where scores that the run reads are not those of the claims that are there now.
@@ -84,7 +90,7 @@ class Lineage:
         """Have scores that were read be replaced only if nobody else has saved them since."""
         dataset: Any = self._catalog.get(name) if name == SCORES else None
         if EARLIER in self._read and hasattr(dataset, "expect"):
-            dataset.expect(self._scores)
+            dataset.expect(self.at_start[EARLIER])
 
     def saved(self, name: str) -> None:
         """Take note of the claims, and record what was made from what when the scores are saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ def check_frame(data: Any, names: Iterable[object] = (), what: str = "the data")
         raise InputError(
             f"{what} is of type {type(data).__name__}; give a pandas DataFrame with a column for each name."
         )
-    repeated = [name for name in names if list[object](data.columns).count(name) > 1]
+    times: Counter[object] = Counter(data.columns)
+    repeated = [name for name in dict.fromkeys(names) if times[name] > 1]
     if repeated:
         raise InputError(f"{what} has more than one column {listed(map(repr, repeated))}. Rename the others.")

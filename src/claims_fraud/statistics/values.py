@@ -16,7 +16,8 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-TRUTH = {"true": "true", "false": "false"}
+# Truth values as other programs write them.
+TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 # Of float32, two steps: numbers that are closer than that share a bin, whichever type they were stored in.
 SAME_NUMBER = 2.0**-22
 SINGLES = ("Float32", "float[pyarrow]")
@@ -38,7 +39,7 @@ def value_text(value: Any) -> str:
     ['0.1', '0.1', 'true', 'true', '042']
     """
     if isinstance(value, str):
-        return TRUTH.get(value.casefold(), value) if len(value) <= len("false") else value
+        return TRUTH.get(value, value)
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
     if isinstance(value, Decimal) and value.is_finite():
@@ -62,7 +63,7 @@ def as_floats(values: pd.Series) -> Floats:
     if isinstance(values.dtype, pd.ArrowDtype):
         values = values.astype(object)
     if values.dtype == object:
-        values = values.map(_exact, na_action="ignore")
+        values = values.map(exact_number, na_action="ignore")
     numbers: Floats = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
     return numbers
 
@@ -83,7 +84,10 @@ def just_below(numbers: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floatin
     return below
 
 
-def _exact(value: Any) -> Any:
+def exact_number(value: Any) -> Any:
+    """Return a number as the float64 that it stands for, a signalling NaN as NaN, and anything else as it is."""
     if isinstance(value, np.float32):
         return float(str(value))
-    return float(value) if isinstance(value, Decimal | Real) else value
+    if isinstance(value, Decimal):
+        return float("nan") if value.is_snan() else float(value)
+    return float(value) if isinstance(value, Real) else value
