@@ -13,11 +13,20 @@ import claims_fraud.settings  # noqa: F401
 from support import Project, make_project, working_in
 
 
+# First, since pytest-xdist looks for the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, since they share fixtures, and those of Spark with its one Java process."""
     for item in items:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder == "databricks" else item.path.stem))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where pytest-xdist does not keep groups together: it says nothing, and tests fail that share fixtures."""
+    in_groups = session.config.getoption("loadgroup", default=False)
+    if in_groups and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError("pytest-xdist has lost the groups of tests; see pytest's version in pyproject.toml")
 
 
 @pytest.fixture(scope="module")
