@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     in_groups = session.config.getoption("loadgroup", default=False)
     if in_groups and not all("@" in item.nodeid for item in session.items):
         raise pytest.UsageError("pytest-xdist has lost the groups of tests; see pytest's version in pyproject.toml")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Return a folder whose path no other test had: MLflow keeps connections to databases, which it knows by path."""
+    return Path(tempfile.mkdtemp(dir=tmp_path))
 
 
 @pytest.fixture(scope="module")
