@@ -221,7 +221,7 @@ def _sample_claims(most_rows: int | None) -> Problem:
         _plain(features[[*columns.model_categorical, *columns.model_numeric]]),
         known["is_fraud"].to_numpy(dtype=bool),
         kinds=known["fraud_kind"],
-        groups=features[columns.provider_id].reset_index(drop=True),
+        groups=features[columns.provider].reset_index(drop=True),
         context=tuple(columns.context_features),
     )
 

@@ -88,15 +88,15 @@ def by_claims(seed: int, parameters: Parameters) -> Iterator[dict[str, Any]]:
     summaries = sum_up_providers(scored, columns, parameters.provider_scores)
     table, _ = rank_providers(summaries, columns, parameters.training, parameters.provider_scores)
     table = table.assign(place=-table["rank"])
-    kinds = features[[columns.claim_id, columns.provider_id]].merge(labels, on=columns.claim_id)
+    kinds = features[[columns.claim_id, columns.provider]].merge(labels, on=columns.claim_id)
     for kind in KINDS:
-        cheats = table[columns.provider_id].isin(kinds.loc[kinds["fraud_kind"] == kind, columns.provider_id])
+        cheats = table[columns.provider].isin(kinds.loc[kinds["fraud_kind"] == kind, columns.provider])
         for ranking in RANKINGS:
             # What may be null is no less than 0: a provider of which nothing is known comes last.
             found = evaluate(table[ranking].fillna(-1.0).to_numpy(), cheats.to_numpy())
             yield {"part": "claims", "way": ranking, "kind": kind, "seed": seed, **_chosen(found)}
-    cheats = kinds.loc[kinds["is_fraud"] == 1, columns.provider_id]
-    honest = summaries.index[(summaries["claims"] >= MANY_CLAIMS) & ~summaries[columns.provider_id].isin(cheats)]
+    cheats = kinds.loc[kinds["is_fraud"] == 1, columns.provider]
+    honest = summaries.index[(summaries["claims"] >= MANY_CLAIMS) & ~summaries[columns.provider].isin(cheats)]
     places = [_place_if_dearer(summaries, row, parameters) / len(summaries) for row in honest]
     shares = {f"first_{share:.0%}": sum(place <= share for place in places) / len(places) for share in LISTS}
     yield {"part": "dearer", "way": "place", "seed": seed, "n": len(places), **shares}
@@ -109,7 +109,7 @@ def _place_if_dearer(summaries: pd.DataFrame, row: Any, parameters: Parameters) 
     # The aggregates, which have no say in the place, are left out.
     alone = parameters.provider_scores.model_copy(update={"min_providers": len(summaries) + 1})
     table, _ = rank_providers(dearer, parameters.columns, parameters.training, alone)
-    provider_id = parameters.columns.provider_id
+    provider_id = parameters.columns.provider
     return int(table.loc[table[provider_id] == summaries.loc[row, provider_id], "rank"].iloc[0])
 
 

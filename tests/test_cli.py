@@ -26,15 +26,18 @@ class TestInitColumns:
         assert run_command(jobs, ["init-columns", claims]) == 0
         printed = capsys.readouterr().out
         proposed = yaml.safe_load(printed)
-        assert list(proposed) == ["columns", "read"]
+        assert list(proposed) == ["raw_claims", "data_root", "columns", "read"]
+        assert (proposed["raw_claims"], proposed["data_root"]) == (claims, "data/claims")
         columns = Columns.model_validate(proposed["columns"])
-        assert (columns.claim_id, columns.patient_id, columns.provider_id) == ("claim_id", "patient_id", "provider_id")
+        assert (columns.claim_id, columns.party, columns.provider) == ("claim_id", "patient_id", "provider_id")
 
     def test_writes_it_to_a_file_in_a_folder_that_need_not_exist(self, claims, tmp_path, capsys):
         output = tmp_path / "mine" / "parameters.yml"
         assert run_command(jobs, ["init-columns", claims, f"--output={output}"]) == 0
         written = output.read_text(encoding="utf-8")
-        assert capsys.readouterr().out == f"Proposed columns written to {output}; review them before the first run.\n"
+        assert capsys.readouterr().out == (
+            f"Settings written to {output}. Review them, then run `kedro run --params=settings={output}`.\n"
+        )
         run_command(jobs, ["init-columns", claims])
         assert written == capsys.readouterr().out
 

@@ -108,7 +108,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "status", "message"),
         [
-            (["--env=prod"], 2, "Environment 'prod' is unknown: conf/ has databricks, local, medicare."),
+            (["--env=prod"], 2, "Environment 'prod' is unknown: conf/ has databricks, local."),
             (["--conf-source=nowhere"], 1, "there is no configuration at nowhere. Give its folder or archive"),
             (["--env=local", "--param=training.n_fold=4"], 1, "Did you mean 'training.n_folds'?"),
         ],

@@ -1,4 +1,4 @@
-"""The public Medicare claims by their own environment: read, scored, with reasons that hold, and without race."""
+"""The public Medicare claims by their own settings: read, scored, with reasons that hold, and without race."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from reason_rules import COUNTED, RANGED, refuted
 from support import MEDICARE, MEDICARE_ROWS, Project, copy_of, make_project, working_in
 
+SETTINGS = "settings=conf/medicare.yml"
+
 
 @pytest.fixture(scope="module")
 def medicare(tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -22,7 +24,7 @@ def medicare(tmp_path_factory: pytest.TempPathFactory) -> Project:
     with working_in(project.path):
         pd.read_parquet(MEDICARE).head(MEDICARE_ROWS).to_parquet("medicare.parquet", index=False)
         small = "training.n_estimators=2,training.n_folds=2,training.max_classes=8,scoring.threshold_percentile=90"
-        assert project.run("--env=medicare", params=f"raw_claims=medicare.parquet,{small}") == (0, "")
+        assert project.run(params=f"{SETTINGS},raw_claims=medicare.parquet,{small}") == (0, "")
     return project
 
 
@@ -58,8 +60,8 @@ class TestRun:
         with copy_of(medicare.path, tmp_path) as project:
             for batch in (claims.head(30), claims.tail(30)):
                 batch.to_parquet("later.parquet", index=False)
-                params = "new_claims=later.parquet"
-                assert project.run("--env=medicare", "--pipelines=score_new", params=params) == (0, "")
+                params = f"{SETTINGS},new_claims=later.parquet"
+                assert project.run("--pipelines=score_new", params=params) == (0, "")
             kept = project.table("medicare/04_feature/new_features.parquet")["ClaimID"].tolist()
         assert kept == sorted(claims["ClaimID"])
 

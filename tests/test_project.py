@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
-from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.registry import registry_cli
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from claims_fraud import __version__
+from claims_fraud.config_loader import ConfigLoader
 from claims_fraud.coordination import coordination_impl
 from claims_fraud.datasets.data_version import content_version
 from claims_fraud.hooks import ProjectHooks
@@ -64,7 +64,7 @@ LAYERS = ["raw", "intermediate", "feature", "model input", "models", "model outp
 
 
 def catalog(env: str) -> dict[str, Any]:
-    return dict(OmegaConfigLoader(str(REPOSITORY / "conf"), env=env, **CONFIG_LOADER_ARGS)["catalog"])
+    return dict(ConfigLoader(str(REPOSITORY / "conf"), env=env, **CONFIG_LOADER_ARGS)["catalog"])
 
 
 def call(*command: str) -> subprocess.CompletedProcess[str]:
@@ -102,9 +102,6 @@ OF_HOOKS = {"lineage", "run_lock"}
 
 
 class TestCatalogs:
-    def test_environments_define_the_same_names(self):
-        assert set(catalog("medicare")) == set(catalog("local"))
-
     def test_every_dataset_is_in_the_catalog_and_used(self, project):
         used = {
             name for pipeline in pipelines.values() for name in pipeline.datasets() if not name.startswith("params:")
@@ -114,27 +111,25 @@ class TestCatalogs:
     def test_the_names_of_the_contract_are_there(self):
         assert set(catalog("local")) >= CONTRACT
 
-    @pytest.mark.parametrize("env", ["local", "medicare"])
-    def test_each_dataset_has_a_layer(self, env):
+    def test_each_dataset_has_a_layer(self):
         layers = {
             name: entry["metadata"]["kedro-viz"]["layer"]
-            for name, entry in catalog(env).items()
+            for name, entry in catalog("local").items()
             if name not in OF_HOOKS
         }
         assert set(layers.values()) == set(LAYERS)
 
-    @pytest.mark.parametrize("env", ["local", "medicare"])
-    def test_what_depends_on_the_model_type_has_it_in_its_path(self, env):
-        of_a_type = {name for name, entry in catalog(env).items() if "catboost" in entry.get("filepath", "")}
+    def test_what_depends_on_the_model_type_has_it_in_its_path(self):
+        of_a_type = {name for name, entry in catalog("local").items() if "catboost" in entry.get("filepath", "")}
         assert of_a_type == {
             "autoencoder",
             "training_metrics",
             "catboost_metrics",
         }
 
-    @pytest.mark.parametrize(("env", "claim_id"), [("medicare", "ClaimID"), ("local", "claim_id")])
-    def test_new_features_are_kept_by_the_claim_id_under_its_name(self, project, env, claim_id):
-        with KedroSession.create(project.path, env=env) as session:
+    @pytest.mark.parametrize(("given", "claim_id"), [({"settings": "conf/medicare.yml"}, "ClaimID"), ({}, "claim_id")])
+    def test_new_features_are_kept_by_the_claim_id_under_its_name(self, project, given, claim_id):
+        with KedroSession.create(project.path, runtime_params=given) as session:
             found = session.load_context().config_loader["catalog"]["new_features"]
         assert found["upsert_by"] == claim_id
 
@@ -142,7 +137,7 @@ class TestCatalogs:
     def test_the_model_type_is_set_once(self, setting):
         key, _, inner = setting.partition(".")
         given = {key: {inner: "xgboost"}} if inner else {key: "xgboost"}
-        loader = OmegaConfigLoader(str(REPOSITORY / "conf"), env="local", runtime_params=given, **CONFIG_LOADER_ARGS)
+        loader = ConfigLoader(str(REPOSITORY / "conf"), env="local", runtime_params=given, **CONFIG_LOADER_ARGS)
         assert loader["catalog"]["autoencoder"]["filepath"] == "data/06_models/autoencoder_xgboost"
         assert loader["parameters"]["training"]["model_type"] == "xgboost"
 
@@ -248,9 +243,12 @@ class TestRunOptions:
         assert written(project, f"--conf-source={source}", "--nodes=list_top_claims") == {"08_reporting/top_claims.csv"}
         assert len(pd.read_csv(project.data / "08_reporting/top_claims.csv")) == 6
 
-    def test_an_environment_keeps_the_parameters_it_does_not_set(self, project):
-        loader = OmegaConfigLoader("conf", env="medicare", **CONFIG_LOADER_ARGS)
+    @pytest.mark.parametrize("env", ["local", "databricks"])
+    def test_a_settings_file_keeps_the_parameters_it_does_not_set(self, project, env):
+        given = {"settings": "conf/medicare.yml", "raw_claims": "other.parquet"}
+        loader = ConfigLoader("conf", env, given, **CONFIG_LOADER_ARGS)
         assert loader["parameters"]["data_ingestion"]["split_by"] == "time"
+        assert loader["catalog"]["raw_claims"]["filepath" if env == "local" else "source"] == "other.parquet"
         assert loader["parameters"]["columns"]["claim_id"] == "ClaimID"
         assert loader["parameters"]["columns"]["protected"] == ["Gender", "patient_age", {"Race": "none"}]
 

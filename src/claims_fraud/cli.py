@@ -280,11 +280,11 @@ def _nested(params: Sequence[str]) -> dict[str, Any]:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the block to; by default it is printed.",
+    help="Write the settings to this file instead of stdout.",
 )
 @click.option("--csv-separator", help="Delimiter of a CSV; by default it is found.")
 def init_columns(file: Path, output: Path | None, csv_separator: str | None) -> None:
-    """Propose `columns:` and `read:` blocks for the claims in FILE (parquet, CSV or XLSX, a file or a folder)."""
+    """Propose settings for the claims in FILE (parquet, CSV or XLSX, a file or a folder): roles of columns, reading."""
     from claims_fraud.claims.proposal import propose  # noqa: PLC0415 - pandas takes a second to import
 
     with one_paragraph():
@@ -296,7 +296,7 @@ def init_columns(file: Path, output: Path | None, csv_separator: str | None) -> 
         else:
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text, encoding="utf-8")
-            click.echo(f"Proposed columns written to {output}; review them before the first run.")
+            click.echo(f"Settings written to {output}. Review them, then run `kedro run --params=settings={output}`.")
 
 
 @jobs.command("sample")

@@ -78,8 +78,12 @@ def labelled_schema(columns: Columns) -> pa.Schema:
 
 def changes_schema(columns: Columns) -> pa.Schema:
     """Return the schema of `promotion_changes`."""
-    ids = claims_schema(columns, (columns.claim_id, columns.provider_id))
+    ids = claims_schema(columns, _ids(columns))
     return pa.schema([*ids, *(described(*field) for field in CHANGES)])
+
+
+def _ids(columns: Columns) -> list[str]:
+    return [columns.claim_id, *([columns.provider] if columns.provider else [])]
 
 
 def no_changes(columns: Columns) -> pd.DataFrame:
@@ -108,7 +112,7 @@ def compared(
     changes : DataFrame
         A row for each such claim, those that enter first, with the first reason of the model that ranks it higher.
     """
-    table = claims[[columns.claim_id, columns.provider_id]].reset_index(drop=True)
+    table = claims[_ids(columns)].reset_index(drop=True)
     first: dict[str, npt.NDArray[np.object_]] = {}
     for name, (model, judgement) in {"challenger": challenger, "champion": champion}.items():
         table[f"{name}_rank"], table[f"{name}_score"] = ranks(judgement.scores), judgement.scores

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.config import MissingConfigException
 from omegaconf import OmegaConf
 from pydantic import BaseModel
 
+from claims_fraud.config_loader import ConfigLoader, with_settings
 from claims_fraud.errors import HIDDEN, without_password
 from claims_fraud.parameters import Parameters, check_parameters
 
@@ -45,7 +46,8 @@ def told(conf_source: Path, env: str, given: Mapping[str, Any], loader_args: Map
         If a parameter will not do.
     """
     with _folder(conf_source) as folder, _hidden_secrets(loader_args["custom_resolvers"]["secret"]):
-        loader = OmegaConfigLoader(str(folder), **loader_args, env=env, runtime_params=dict(given))
+        given = with_settings(given)
+        loader = ConfigLoader(str(folder), **loader_args, env=env, runtime_params=given)
         base = loader_args["base_env"]
         for section in SECTIONS:
             try:

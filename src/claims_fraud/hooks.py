@@ -103,10 +103,10 @@ class ProjectHooks:
         self.environment = context.env or loader.default_run_env  # type: ignore[attr-defined]
         try:
             given = loader["parameters"]
-        except TypeError as error:  # what OmegaConf raises where --params gives a list a key or a mapping an item
+        except TypeError as error:  # what OmegaConf raises where one gives a list a key or a mapping an item
             raise InputError(
-                f"The parameters do not fit together ({error}): --params cannot give a list keys, nor a mapping items. "
-                "Change that key in conf/ instead."
+                f"The parameters do not fit together ({error}): conf/base, the environment or --params has a list "
+                "where another of them has keys. Write the whole value one way, in the environment's parameters.yml."
             ) from error
         self.parameters = check_parameters(given, loader["globals"])
         coordination = self.parameters.coordination

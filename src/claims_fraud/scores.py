@@ -19,6 +19,7 @@ from claims_fraud.autoencoder.outcomes import OutcomeModel
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF, ROW_HASH
 from claims_fraud.claims.hashing import row_hashes
+from claims_fraud.claims.lines import CLAIM_SCORE, LINES
 from claims_fraud.claims.tables import TYPES, claims_schema, described, links_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.parameters import ScoringParameters
@@ -33,6 +34,10 @@ SCORES = (
         pa.float64(),
         "By how much the claim amount exceeds what four of five comparable claims have at most",
     ),
+)
+OF_LINES = (
+    (LINES, pa.int64(), "Lines of the claim"),
+    (CLAIM_SCORE, pa.float64(), "Sum of the fraud_score of its lines"),
 )
 WORDS = tuple((name, pa.string(), "What the claim has and what was expected") for name in REASONS)
 RANK = ("rank", pa.int64(), "Place, 1 the most suspicious")
@@ -84,6 +89,11 @@ def fraud_scores_schema(columns: Columns) -> pa.Schema:
     own = [*columns.roles, *columns.links]
     said = [field for field in scored if field.name not in own]
     return pa.schema([*map(scored.field, own), rank, *said[: len(SCORES)], flagged, *said[len(SCORES) :]])
+
+
+def whole_claims_schema(columns: Columns) -> pa.Schema:
+    """Return the schema of `fraud_scores` whose lines are put together to claims."""
+    return pa.schema([*fraud_scores_schema(columns), *(described(*field) for field in OF_LINES)])
 
 
 def score_claims(

@@ -4,9 +4,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
+from claims_fraud.config_loader import ConfigLoader
 from claims_fraud.hooks import Hooks, ProjectHooks
 from claims_fraud.secrets import secret
 
@@ -22,7 +22,7 @@ def artifacts_of(tracking_uri: str) -> str | None:
     return None if database == tracking_uri else str(Path(database).parent / "mlartifacts")
 
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -235,7 +235,7 @@ def _synced(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
     """Yield configuration that is copied and should not be, or the other way round."""
     names = synced_files(config, root)
     for name in sorted(names):
-        if name.startswith(("conf/local/", "conf/medicare/")) or "credentials" in name:
+        if name.startswith(("conf/local/", "conf/medicare.yml")) or "credentials" in name:
             yield f"sync: {name} is copied"
     yield from (f"sync: conf/{folder} is not copied" for folder in ("base", "databricks") if not _below(names, folder))
 

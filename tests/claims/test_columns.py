@@ -101,3 +101,44 @@ class TestSuspiciousDirection:
     def test_a_column_that_is_no_number_is_named(self) -> None:
         with pytest.raises(ValueError, match="suspicious_direction names 'claim_type', which is not among numeric"):
             Columns(suspicious_direction=[{"claim_type": "high"}])
+
+
+class TestOtherNames:
+    def test_of_party_and_provider_are_those_they_had(self) -> None:
+        roles = columns(patient_id="member", provider_id="npi")
+        assert (roles.party, roles.provider) == ("member", "npi")
+
+    def test_stand_beside_base_s_names(self) -> None:
+        assert columns(party="patient_id", patient_id="member").party == "member"
+
+    def test_that_say_something_else_are_refused(self) -> None:
+        with pytest.raises(ValidationError, match=r"party is 'insured' and patient_id, its other name, 'member'"):
+            columns(party="insured", patient_id="member")
+
+
+class TestAbsentRoles:
+    def test_are_no_identifiers_and_link_nothing(self) -> None:
+        roles = Columns(party=None, provider=None)
+        assert roles.identifiers == ("claim_id", "claim_date")
+        assert roles.links == ()
+        assert [roles.id_of(unit) for unit in ("patient", "provider", "claim")] == ["claim_id"] * 3  # type: ignore[arg-type]
+
+
+class TestFurtherDates:
+    def test_each_gives_a_number(self) -> None:
+        roles = columns(other_dates=["policy_start", "reported"])
+        assert roles.numeric == ("claim_amount", "days_since_policy_start", "days_since_reported")
+        assert roles.dates == ("claim_date", "policy_start", "reported")
+        assert Columns(**roles.model_dump()) == roles
+
+
+class TestCodeSets:
+    def test_are_codes(self) -> None:
+        roles = columns(code_sets=[["dx1", "dx2"]])
+        assert roles.categorical == ("code", "dx1", "dx2")
+
+
+class TestJudged:
+    def test_is_neither_outcome_nor_state_nor_stamp(self) -> None:
+        roles = columns(label="fraud", incumbent="flag", status="state", updated_at="written")
+        assert roles.judged == ("claim_id", "claim_date", "patient_id", "provider_id", "code", "claim_amount")

@@ -252,6 +252,50 @@ class TestEarlierClaims:
         assert same(history_of(frame, earlier), {"days_since_last_claim": [3.0], "num_previous_claims": [1.0]})
 
 
+class TestOtherDates:
+    def test_days_count_up_to_the_claim_and_below_0_after_it(self) -> None:
+        columns = Columns(
+            party=None, provider=None, procedure=None, categorical=["code"], numeric=["claim_amount"], protected=[],
+            other_dates=["start", "reported"],
+        )  # fmt: skip
+        dated = pd.DataFrame(
+            {
+                "claim_id": ["a", "b"],
+                "claim_date": pd.to_datetime(["2025-03-10", "2025-03-10"]),
+                "start": pd.to_datetime(["2025-03-01", None]),
+                "reported": pd.to_datetime(["2025-03-12T08:00", "2025-03-10T00:00"]),
+                "code": "x",
+                "claim_amount": 1.0,
+            }
+        )
+        derived = derive_features(dated, columns)
+        assert derived["days_since_start"].tolist()[0] == 9
+        assert math.isnan(derived["days_since_start"][1])
+        assert derived["days_since_reported"].tolist() == [-2.0, 0.0]
+        assert derived["history_complete"].all()
+
+
+class TestAbsentRoles:
+    def test_what_needs_one_cannot_be_derived(self) -> None:
+        assert derivable(Columns(party=None)) == ()
+        without_provider = set(DERIVED) - set(derivable(Columns(provider=None, numeric=("claim_amount", *DERIVED))))
+        assert without_provider == {
+            "claim_duration_days",
+            "patient_age",
+            "patient_providers_90_days",
+            "provider_claims_that_day",
+            "provider_new_patients_that_day",
+        }
+
+    def test_the_providers_claims_need_no_party(self) -> None:
+        columns = Columns(
+            party=None, procedure=None, categorical=["code"], numeric=["provider_claims_that_day"], claim_amount=None,
+            protected=[],
+        )  # fmt: skip
+        raw = claims([("a", "2025-01-01", "p", 1.0), ("b", "2025-01-01", "q", 1.0)]).drop(columns="patient_id")
+        assert derive_features(raw, columns)["provider_claims_that_day"].tolist() == [0.0, 1.0]
+
+
 class TestDates:
     @pytest.mark.parametrize(
         ("born", "start", "age"),

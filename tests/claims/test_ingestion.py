@@ -177,6 +177,8 @@ class TestFindings:
         assert findings(checked_claims(raw, COLUMNS, LENIENT, TODAY), COLUMNS) == {
             "rows": 4,
             "rejected": 3,
+            "superseded": 0,
+            "reversed": 0,
             "reasons": {
                 "claim_amount is not a number": 2,
                 "claim_id is missing": 1,

@@ -57,8 +57,8 @@ class TestRoles:
             "claim_date": "ClaimStartDt",
             "claim_end_date": "ClaimEndDt",
             "birth_date": "DOB",
-            "patient_id": "BeneID",
-            "provider_id": "Provider",
+            "party": "BeneID",
+            "provider": "Provider",
             "claim_amount": "ClaimAmtReimbursed",
             "label": "PotentialFraud",
             "incumbent": None,
@@ -94,10 +94,10 @@ class TestRoles:
             ("claim_end_date", "discharge_date", None),
             ("birth_date", "BENE_BIRTH_DT", None),
             ("birth_date", "dateOfBirth", ["19500101"] * ROWS),
-            ("patient_id", "member_number", None),
-            ("patient_id", "subscriberid", None),
-            ("provider_id", "physician id", None),
-            ("provider_id", "NPI", None),
+            ("party", "member_number", None),
+            ("party", "subscriberid", None),
+            ("provider", "physician id", None),
+            ("provider", "NPI", None),
             ("claim_amount", "CLM_PMT_AMT", None),
             ("claim_amount", "total_charges", [str(number) for number in range(ROWS)]),
             ("label", "is_fraudulent", None),
@@ -123,18 +123,71 @@ class TestRoles:
     def test_what_is_no_feature_is_no_procedure(self, values: list[str]) -> None:
         assert block(claims(ProcedureCode=values))["procedure"] is None
 
-    @pytest.mark.parametrize("name", ["ClaimID", "ClaimStartDt", "BeneID", "Provider"])
+    @pytest.mark.parametrize(("name", "role"), [("BeneID", "party"), ("Provider", "provider")])
+    def test_claims_may_have_no_party_and_no_provider(self, name: str, role: str) -> None:
+        frame = claims().drop(columns=name)
+        assert block(frame)[role] is None
+        assert Columns(**block(frame)).identifiers.count(name) == 0
+
+    @pytest.mark.parametrize("name", ["ClaimID", "ClaimStartDt"])
     def test_required_role_that_nothing_fits_is_to_be_chosen(self, name: str) -> None:
         frame = claims().drop(columns=name).drop(columns=["ClaimEndDt", "DOB"])
         role = {value: key for key, value in block(claims()).items() if isinstance(value, str)}[name]
         assert block(frame)[role] is None
         assert f"  {role}: null  # choose: no column" in propose_columns(frame)
 
+    def test_further_dates_become_days(self) -> None:
+        frame = claims(paid_on=pd.date_range("2025-03-01", periods=ROWS), policy_start="2020-01-01")
+        assert block(frame)["other_dates"] == ["paid_on"]
+        assert comment(frame, "policy_start") == "constant (1 distinct value)"
+
+    def test_lines_are_told_apart_by_two_columns(self) -> None:
+        frame = claims(ClaimID=[f"C{number // 3}" for number in range(ROWS)], LineNo=[1, 2, 3] * (ROWS // 3))
+        proposed = block(frame)
+        assert (proposed["claim_id"], proposed["line"]) == (["ClaimID", "LineNo"], "LineNo")
+        assert Columns(**proposed).whole_claim == ("ClaimID",)
+
+    def test_versions_by_when_they_were_written(self) -> None:
+        frame = claims(
+            ClaimID=[f"C{number // 2}" for number in range(ROWS)], Updated=pd.date_range("2025-03-01", periods=ROWS)
+        )
+        proposed = block(frame)
+        assert (proposed["claim_id"], proposed["updated_at"]) == ("ClaimID", "Updated")
+        assert "rows that share an id are versions, and the newest counts" in propose_columns(frame)
+
+    def test_a_status_with_what_takes_back(self) -> None:
+        proposed = block(claims(Status=["paid", "reversal", "voided"] * (ROWS // 3)))
+        assert (proposed["status"], proposed["reversal"]) == ("Status", ["reversal", "voided"])
+        assert "Status" not in proposed["categorical"]
+
+    def test_a_marital_status_is_a_feature(self) -> None:
+        assert "MaritalStatus" in block(claims(MaritalStatus=["single", "married"] * (ROWS // 2)))["categorical"]
+
+    def test_numbered_codes_that_share_their_values_are_a_set(self) -> None:
+        codes = {f"Dx{place}": [f"E{(number + place) % 5}" for number in range(ROWS)] for place in (1, 2, 3)}
+        proposed = block(claims(**codes))
+        assert proposed["code_sets"] == [["Dx1", "Dx2", "Dx3"]]
+        assert not set(codes) & set(proposed["categorical"])
+
+    def test_numbered_codes_of_different_things_are_not(self) -> None:
+        codes = {f"Part{place}": [f"{place}{number % 5}x" for number in range(ROWS)] for place in (1, 2, 3)}
+        assert "code_sets" not in block(claims(**codes))
+
+    def test_a_label_of_two_words(self) -> None:
+        frame = claims(FraudStatus=["confirmed fraud", "no fraud"] * (ROWS // 2)).drop(columns="PotentialFraud")
+        proposed = block(frame)
+        assert (proposed["label"], proposed["label_value"]) == ("FraudStatus", "confirmed fraud")
+
+    def test_numbers_below_0_are_allowed_but_for_the_amount(self) -> None:
+        frame = claims(balance=[-1.0, *range(1, ROWS)])
+        frame.loc[0, "ClaimAmtReimbursed"] = -5
+        assert yaml.safe_load(propose_columns(frame))["data_ingestion"] == {"signed_columns": ["balance"]}
+
     def test_guesses_are_marked(self) -> None:
         text = propose_columns(claims().rename(columns={"ClaimStartDt": "when", "ClaimID": "key"}))
         assert "  claim_date: when  # check: the best guess" in text
         assert "  claim_id: key  # check: the best guess" in text
-        assert "  provider_id: Provider\n" in text
+        assert "  provider: Provider\n" in text
 
     def test_claim_id_that_repeats_is_marked(self) -> None:
         frame = pd.concat([claims(ClaimID=[f"{part}-{n}" for n in range(ROWS)]) for part in range(3)])
@@ -178,7 +231,6 @@ class TestFeatures:
                 "nearly unique text (12 distinct values in 12 rows)",
             ),
             ("row_id", list(range(ROWS)), "another id (12 distinct values)"),
-            ("paid_on", pd.date_range("2025-03-01", periods=ROWS), "a date, and dates are no features"),
             ("paid_on", ["03/31/2025"] * ROWS, "constant (1 distinct value)"),
             ("paid_date", list(range(20250101, 20250101 + ROWS)), "dates not written as 2025-03-31; rewrite them"),
             ("codes", [[1, 2], [3]] * (ROWS // 2), "lists or structures"),
@@ -272,8 +324,8 @@ def test_works_on_no_rows_and_repeated_names() -> None:
                 "claim_date": "ClaimStartDt",
                 "claim_end_date": "ClaimEndDt",
                 "birth_date": "DOB",
-                "patient_id": "BeneID",
-                "provider_id": "Provider",
+                "party": "BeneID",
+                "provider": "Provider",
                 "claim_amount": "InscClaimAmtReimbursed",
                 "label": "label",
                 "protected": ["Gender", {"Race": "none"}, "State", "County", "patient_age"],
@@ -284,7 +336,7 @@ def test_works_on_no_rows_and_repeated_names() -> None:
             {
                 "claim_id": "PolicyNumber",
                 "claim_date": "_time",
-                "patient_id": None,
+                "party": None,
                 "claim_amount": None,
                 "protected": ["Sex", "MaritalStatus", "Age", "AgeOfPolicyHolder"],
             },
@@ -310,5 +362,5 @@ def test_public_data(name: str, expected: dict[str, Any]) -> None:
     assert {role: proposed[role] for role in expected} == expected
     roles = {value for value in proposed.values() if isinstance(value, str)}
     assert roles | {*proposed["categorical"], *proposed["numeric"]} | left_out(text) >= set(frame.columns)
-    filled = {role: f"_{role}" for role in ("claim_id", "claim_date", "patient_id", "provider_id")}
+    filled = {role: f"_{role}" for role in ("claim_id", "claim_date", "party", "provider")}
     Columns(**{role: value or filled.get(role, value) for role, value in proposed.items()})

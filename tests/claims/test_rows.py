@@ -153,6 +153,24 @@ class TestTruths:
         assert listed(truths(pd.Series([True, None], dtype=object))) == [1.0, None]
         assert listed(truths(pd.Series([1, 0]))) == [1.0, 0.0]
 
+    def test_may_be_told_by_a_word_of_their_own(self) -> None:
+        values = pd.Series(["confirmed", "closed", " ", None])
+        assert listed(truths(values, "confirmed")) == [1.0, 0.0, None, None]
+
+
+class TestCodeSets:
+    def test_hold_each_code_once_in_one_order(self) -> None:
+        columns = Columns(
+            procedure=None, categorical=["dx1", "dx2", "dx3"], protected=[], code_sets=[["dx1", "dx2", "dx3"]]
+        )
+        raw = pd.DataFrame({"dx1": ["B", None, "A"], "dx2": ["A", "C", "B"], "dx3": ["B", " ", None]})
+        typed, _ = typed_claims(raw, columns)
+        assert typed[["dx1", "dx2", "dx3"]].to_numpy().tolist() == [
+            ["A", "B", None],
+            ["C", None, None],
+            ["A", "B", None],
+        ]
+
 
 class TestDatesAsWritten:
     def test_in_a_format(self) -> None:
@@ -296,6 +314,17 @@ class TestColumnsFound:
         assert len(typed) == 0
         assert typed.dtypes.astype(str).to_dict()["claim_date"] == "datetime64[ns]"
         assert reasons_by_row(rules, typed.index).tolist() == []
+
+    def test_an_optional_role_may_be_null_where_there_is_no_such_column(self) -> None:
+        names = [name for name in required_columns(COLUMNS) if name != "provider_id"]
+        with pytest.raises(InputError, match=r"Where claims have no such column: set provider: null\."):
+            check_columns(names, COLUMNS)
+
+    def test_what_a_derived_column_takes_is_named(self) -> None:
+        columns = Columns(party=None, procedure=None, categorical=["code"], protected=[])
+        names = [name for name in required_columns(columns) if name != "num_previous_claims"]
+        with pytest.raises(InputError, match="To derive num_previous_claims takes the role party; name it, or leave"):
+            check_columns(names, columns)
 
 
 class TestRules:

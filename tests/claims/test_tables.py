@@ -92,9 +92,9 @@ def test_comments_say_what_a_column_is_and_how_it_is_protected() -> None:
     assert found == {
         "claim_id": "Identifies a claim; unique and never empty.",
         "claim_date": "Day the claim or service began.",
-        "born": "The patient's date of birth; gives `patient_age`.",
-        "patient_id": "Whose claim it is; history is computed per patient.",
-        "provider_id": "Who billed it; cross-fitting keeps a provider in one fold.",
+        "born": "The party's date of birth; gives `patient_age`.",
+        "patient_id": "Whose claim it is: patient, member or insured; history is computed for each.",
+        "provider_id": "Who bills or repairs; cross-fitting keeps a provider in one fold.",
         "is_fraud": "Known outcome (1 or yes fraud, 0 or no not); never a feature.",
         "flag": "Flag or score of the system in place; never a feature.",
         "code": "Code or name.",

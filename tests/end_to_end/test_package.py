@@ -73,7 +73,7 @@ def test_without_spark_the_databricks_environment_says_what_to_install(python, a
 
 def test_the_archive_has_every_environment_and_no_credentials(archive):
     assert {"conf/logging.yml", "conf/base/parameters.yml", "conf/base/mlflow.yml"} <= names(archive)
-    assert {"conf/local/catalog_01_raw.yml", "conf/local/globals.yml", "conf/medicare/globals.yml"} <= names(archive)
+    assert {"conf/local/catalog_01_raw.yml", "conf/local/globals.yml", "conf/medicare.yml"} <= names(archive)
     assert not [name for name in names(archive) if "credentials" in name]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from claims_fraud.autoencoder.baseline import RELATIONS, Baseline, predicted_numbers
+from claims_fraud.autoencoder.baseline import RELATIONS, RELATIVE_ROUNDING, Baseline, predicted_numbers
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
 from claims_fraud.autoencoder.cooccurrence import Cooccurrence
 from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, number_values
@@ -372,10 +372,11 @@ class Explainer:
         return None
 
     def _broken(self, relation: Baseline, numbers: Floats, makes: Floats, texts: Objects) -> Objects:
-        """Return what the other numbers make of each one, None where one of them is missing."""
+        """Return what the other numbers make of each one, None where one of them is missing or they make just that."""
         words = relation_text(relation, self._features)
         said = np.full(len(texts), None, dtype=object)
-        for row in np.flatnonzero(~np.isnan(numbers) & ~np.isnan(makes)).tolist():
+        # Not of what is missing: no comparison with it is true.
+        for row in np.flatnonzero(np.abs(numbers - makes) > RELATIVE_ROUNDING * np.abs(makes)).tolist():
             digits = 0 if float(numbers[row]).is_integer() else 2
             said[row] = f"{words} is {number_text(round(float(makes[row]), digits))}"
         return said
@@ -393,8 +394,9 @@ def relation_text(relation: Baseline, features: Sequence[str]) -> str:
     """Return a ratio or a sum in words: "0.9 × billed", "injury + property + vehicle"."""
     terms = []
     for weight, place in zip(relation.weights, relation.columns, strict=False):
-        name = features[place]
-        terms.append(name if abs(weight - 1) < AS_GOOD_AS_ONE else f"{weight:.3g} × {name}")
+        sign, name = "-" if weight < 0 else "", features[place]
+        times = "" if abs(abs(weight) - 1) < AS_GOOD_AS_ONE else f"{abs(weight):.3g} × "
+        terms.append(f"{sign}{times}{name}")
     if relation.kind == "sum" and relation.weights[-1]:
         terms.append(number_text(float(f"{relation.weights[-1]:.4g}")))
     return " + ".join(terms).replace("+ -", "− ")

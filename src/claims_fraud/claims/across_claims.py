@@ -35,7 +35,8 @@ def patient_history(claims: pd.DataFrame, columns: Columns, window_days: int) ->
     claims : DataFrame of shape (n, ...)
         All claims of their patients so far, under a unique index.
     columns : Columns
-        Their roles; without `procedure`, or without `claim_amount`, the columns that need it are left out.
+        Their roles, a party among them; without `provider`, `procedure` or `claim_amount`, the columns that need it
+        are left out.
     window_days : int
         Earlier claims count that are at most so many days old; where a column has fewer days of its own, these do.
 
@@ -60,9 +61,10 @@ def patient_history(claims: pd.DataFrame, columns: Columns, window_days: int) ->
     history = pd.DataFrame(
         {
             "patient_claims_that_day": rows.groupby(["patient", "day"]).cumcount(),
-            "patient_providers_90_days": _recent_providers(rows, min(PROVIDER_DAYS, window_days)),
         }
     )
+    if columns.provider:
+        history["patient_providers_90_days"] = _recent_providers(rows, min(PROVIDER_DAYS, window_days))
     if columns.procedure:
         service = rows["procedure"] >= 0
         history["same_procedure_same_day"] = rows.groupby(["patient", "procedure", "day"]).cumcount().where(service)
@@ -82,7 +84,7 @@ def provider_history(claims: pd.DataFrame, columns: Columns, window_days: int) -
     claims : DataFrame of shape (n, ...)
         All claims of their providers so far, under a unique index.
     columns : Columns
-        Their roles.
+        Their roles, a provider among them; without `party`, the first column is left out.
     window_days : int
         Earlier claims count that are at most so many days old.
 
@@ -96,21 +98,19 @@ def provider_history(claims: pd.DataFrame, columns: Columns, window_days: int) -
         - ``provider_claims_that_day``: the provider's earlier claims of that day.
     """
     rows = _in_order(claims, columns)
-    since = rows["day"].groupby([rows["provider"], rows["patient"]]).diff()
-    is_new = ~(since <= window_days) & (rows["patient"] >= 0)
-    history = pd.DataFrame(
-        {
-            "provider_new_patients_that_day": is_new.groupby([rows["provider"], rows["day"]]).cumsum(),
-            "provider_claims_that_day": rows.groupby(["provider", "day"]).cumcount(),
-        }
-    )
+    history = pd.DataFrame({"provider_claims_that_day": rows.groupby(["provider", "day"]).cumcount()})
+    if columns.party:
+        since = rows["day"].groupby([rows["provider"], rows["patient"]]).diff()
+        is_new = ~(since <= window_days) & (rows["patient"] >= 0)
+        new = is_new.groupby([rows["provider"], rows["day"]]).cumsum()
+        history["provider_new_patients_that_day"] = new
     return history.astype(float).where(rows["provider"] >= 0).reindex(claims.index)
 
 
 def _in_order(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return the claims from the earliest on: who and what as codes, -1 where missing, the day as a number."""
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
-    names = {"patient": columns.patient_id, "provider": columns.provider_id, "procedure": columns.procedure}
+    names = {"patient": columns.party, "provider": columns.provider, "procedure": columns.procedure}
     codes = {role: pd.factorize(ordered[name])[0] for role, name in names.items() if name}
     day = whole_days(ordered[columns.claim_date])
     amount = {"amount": ordered[columns.claim_amount]} if columns.claim_amount else {}

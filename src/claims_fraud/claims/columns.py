@@ -38,6 +38,9 @@ OUTPUT_COLUMNS = (
     "rejection_reasons",
 )
 OUTPUT_PREFIX = "surprise_"
+DAYS_SINCE = "days_since_"
+# What roles were called before, when all claims were of patients.
+ALIASES = {"patient_id": "party", "provider_id": "provider"}
 # Each column is predicted from the others.
 FEWEST_FEATURES = 2
 
@@ -51,12 +54,38 @@ class Columns(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    claim_id: str = Field("claim_id", description="Identifies a claim; unique and never empty.")
+    claim_id: str = Field(
+        "claim_id",
+        description="Identifies a claim; unique and never empty. A list of columns identifies it together, under their "
+        "names joined by `_`.",
+    )
+    claim_id_columns: tuple[str, ...] = Field((), description="What `claim_id` is made of, where it was a list.")
+    line: str | None = Field(
+        None, description="Numbers the lines of a claim, one of the columns of `claim_id`; people get whole claims."
+    )
+    updated_at: str | None = Field(
+        None, description="When a row was written or corrected: of rows that share a claim id the newest counts."
+    )
+    status: str | None = Field(None, description="State of the claim, never a feature; see `reversal`.")
+    reversal: tuple[str, ...] = Field(
+        (), description="Values of `status` of rows that take another back, where their amount is not below 0."
+    )
     claim_date: str = Field("claim_date", description="Day the claim or service began.")
     claim_end_date: str | None = Field(None, description="Day it ended; gives `claim_duration_days`.")
-    birth_date: str | None = Field(None, description="The patient's date of birth; gives `patient_age`.")
-    patient_id: str = Field("patient_id", description="Whose claim it is; history is computed per patient.")
-    provider_id: str = Field("provider_id", description="Who billed it; cross-fitting keeps a provider in one fold.")
+    birth_date: str | None = Field(None, description="The party's date of birth; gives `patient_age`.")
+    party: str | None = Field(
+        "patient_id",
+        description="Whose claim it is: patient, member or insured; history is computed for each. Also: `patient_id`.",
+    )
+    provider: str | None = Field(
+        "provider_id",
+        description="Who bills or repairs; cross-fitting keeps a provider in one fold. Also: `provider_id`.",
+    )
+    other_dates: tuple[str, ...] = Field(
+        (),
+        description="Further dates, such as the start of the policy; each gives the feature `days_since_…`, its days "
+        "before the claim (below 0: after it).",
+    )
     claim_amount: str | None = Field(
         "claim_amount", description="The money claimed; `average_claim_amount` is its mean over earlier claims."
     )
@@ -102,8 +131,66 @@ class Columns(BaseModel):
         description="Numeric columns that are suspicious on one side only, a list of `name: high | low`; by default "
         "the claim amount and counts of repeated bills, `high`. `[]`: none.",
     )
+    code_sets: tuple[tuple[str, ...], ...] = Field(
+        (),
+        description="Lists of categorical columns that hold one set, such as twelve diagnoses: which of them a code "
+        "stands in tells nothing.",
+    )
     label: str | None = Field(None, description="Known outcome (1 or yes fraud, 0 or no not); never a feature.")
+    label_value: str | None = Field(None, description="What stands for fraud in `label`, where it is another word.")
     incumbent: str | None = Field(None, description="Flag or score of the system in place; never a feature.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_any_name(cls, given: Any) -> Any:
+        """Accept the names that roles had before: `patient_id` for `party`, `provider_id` for `provider`."""
+        if not isinstance(given, dict):
+            return given
+        named = {name: value for name, value in given.items() if name not in ALIASES}
+        for alias, role in ALIASES.items():
+            if alias not in given:
+                continue
+            # An environment that names it so has base's name of the role beside it.
+            usual = cls.model_fields[role].default
+            if named.get(role, usual) not in (usual, given[alias]):
+                raise ValueError(
+                    f"{role} is {named[role]!r} and {alias}, its other name, {given[alias]!r}; keep one of them"
+                )
+            named[role] = given[alias]
+        return named
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_id_of_several(cls, given: Any) -> Any:
+        """Accept a list of columns for `claim_id`."""
+        if not isinstance(given, dict) or not isinstance(given.get("claim_id"), list | tuple):
+            return given
+        parts = list(given["claim_id"])
+        if not parts:
+            raise ValueError("claim_id is an empty list; name the columns that identify a claim")
+        if len(parts) == 1:
+            return {**given, "claim_id": parts[0]}
+        return {**given, "claim_id": "_".join(map(str, parts)), "claim_id_columns": parts}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_code_sets(cls, given: Any) -> Any:
+        """Add to the codes those that `code_sets` names."""
+        if not isinstance(given, dict) or not isinstance(given.get("code_sets"), list | tuple):
+            return given
+        categorical = given.get("categorical", cls.model_fields["categorical"].default)
+        named = [name for one in given["code_sets"] if isinstance(one, list | tuple) for name in one]
+        return {**given, "categorical": [*categorical, *(name for name in named if name not in categorical)]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_days_since(cls, given: Any) -> Any:
+        """Add to the numbers what each of `other_dates` gives."""
+        if not isinstance(given, dict) or not isinstance(given.get("other_dates"), list | tuple):
+            return given
+        numeric = given.get("numeric", cls.model_fields["numeric"].default)
+        days = [f"{DAYS_SINCE}{name}" for name in given["other_dates"]]
+        return {**given, "numeric": [*numeric, *(name for name in days if name not in numeric)]}
 
     @field_validator("protected", mode="before")
     @classmethod
@@ -153,16 +240,38 @@ class Columns(BaseModel):
             raise ValueError("every feature is protected as context or none; leave at least one to be scored")
         return self
 
+    @model_validator(mode="after")
+    def _check_what_roles_need(self) -> Self:
+        if self.line is not None and self.line not in self.claim_id_columns:
+            raise ValueError(
+                f"line {self.line!r} is not one of the columns of claim_id; give both as claim_id, such as "
+                f"`claim_id: [{self.claim_id}, {self.line}]`"
+            )
+        if self.reversal and self.status is None:
+            raise ValueError("reversal names values of `status`, which is null; name its column")
+        if self.label_value is not None and self.label is None:
+            raise ValueError("label_value names a value of `label`, which is null; name its column")
+        return self
+
     @property
     def dates(self) -> tuple[str, ...]:
         """Columns that hold a date."""
-        return tuple(name for name in (self.claim_date, self.claim_end_date, self.birth_date) if name)
+        optional = (name for name in (self.claim_end_date, self.birth_date, self.updated_at) if name)
+        return (self.claim_date, *optional, *self.other_dates)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
         """Columns that are no features: ids, dates, label and incumbent."""
-        extra = tuple(name for name in (self.label, self.incumbent) if name)
-        return (self.claim_id, self.claim_date, *self.dates[1:], self.patient_id, self.provider_id, *extra)
+        optional = (self.party, self.provider, self.status, self.label, self.incumbent)
+        named = (self.claim_id, *self.dates, *(name for name in optional if name))
+        # A part of the id may be something else besides: the claim's date, say.
+        parts = (name for name in self.claim_id_columns if name not in named and name not in self.features)
+        return (*named, *parts)
+
+    @property
+    def whole_claim(self) -> tuple[str, ...]:
+        """Columns that identify a claim of which each row is a line; empty where rows are claims."""
+        return tuple(name for name in self.claim_id_columns if name != self.line) if self.line else ()
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -171,19 +280,19 @@ class Columns(BaseModel):
 
     @property
     def judged(self) -> tuple[str, ...]:
-        """Columns that a score depends on: all with a role but label, incumbent and what the model must not see."""
+        """Columns that a score depends on: those with a role but outcome, state, stamp and what no model must see."""
         hidden = (name for name, treatment in self.protected.items() if treatment == "none")
-        unseen = {self.label, self.incumbent, *hidden}
+        unseen = {self.label, self.incumbent, self.status, self.updated_at, *hidden}
         return (*(name for name in self.roles if name not in unseen), *self.links)
 
     @property
     def links(self) -> tuple[str, ...]:
         """Columns that ingestion adds and that name another claim."""
-        return (POSSIBLE_DUPLICATE_OF,) if self.procedure and self.claim_amount else ()
+        return (POSSIBLE_DUPLICATE_OF,) if self.party and self.procedure and self.claim_amount else ()
 
     def id_of(self, unit: Literal["patient", "provider", "claim"]) -> str:
-        """Return the column that identifies a patient, a provider or a claim."""
-        return {"patient": self.patient_id, "provider": self.provider_id, "claim": self.claim_id}[unit]
+        """Return the column that identifies a party, a provider or a claim; where there is none, that of the claim."""
+        return {"patient": self.party, "provider": self.provider, "claim": None}[unit] or self.claim_id
 
     def is_number(self, name: str) -> bool:
         """Return whether the column with this role holds numbers."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
-from claims_fraud.claims.columns import HISTORY_COMPLETE, Columns
+from claims_fraud.claims.columns import DAYS_SINCE, HISTORY_COMPLETE, Columns
 from claims_fraud.claims.parameters import HistoryParameters
 from claims_fraud.claims.windows import Window, means_before, whole_days, window_starts
 
@@ -21,18 +21,25 @@ DERIVED = (*HISTORY, "claim_duration_days", "patient_age")
 # By derived column the roles, and derived columns, of the same claim without which it is always empty. The amount of
 # the claim is none of `average_claim_amount`'s, which averages over earlier ones.
 DERIVED_FROM: dict[str, tuple[str, ...]] = {
-    "days_since_last_claim": ("patient_id",),
-    "num_previous_claims": ("patient_id",),
-    "average_claim_amount": ("patient_id", "days_since_last_claim"),
-    "patient_claims_that_day": ("patient_id",),
-    "patient_providers_90_days": ("patient_id",),
-    "same_procedure_same_day": ("patient_id", "procedure"),
-    "days_since_same_procedure": ("patient_id", "procedure", "days_since_last_claim"),
-    "possible_duplicates": ("patient_id", "procedure", "claim_amount"),
-    "provider_new_patients_that_day": ("provider_id",),
-    "provider_claims_that_day": ("provider_id",),
+    "days_since_last_claim": ("party",),
+    "num_previous_claims": ("party",),
+    "average_claim_amount": ("party", "days_since_last_claim"),
+    "patient_claims_that_day": ("party",),
+    "patient_providers_90_days": ("party",),
+    "same_procedure_same_day": ("party", "procedure"),
+    "days_since_same_procedure": ("party", "procedure", "days_since_last_claim"),
+    "possible_duplicates": ("party", "procedure", "claim_amount"),
+    "provider_new_patients_that_day": ("provider",),
+    "provider_claims_that_day": ("provider",),
     "claim_duration_days": ("claim_date", "claim_end_date"),
     "patient_age": ("claim_date", "birth_date"),
+}
+# By derived column the roles without which it cannot be derived at all.
+NEEDS: dict[str, tuple[str, ...]] = {
+    **{name: tuple(role for role in roles if role in Columns.model_fields) for name, roles in DERIVED_FROM.items()},
+    "average_claim_amount": ("party", "claim_amount"),
+    "patient_providers_90_days": ("party", "provider"),
+    "provider_new_patients_that_day": ("party", "provider"),
 }
 # So many claims with a complete history are enough to learn from, however few of all they are.
 ENOUGH_COMPLETE = 2_000
@@ -40,15 +47,18 @@ ENOUGH_COMPLETE = 2_000
 
 def derivable(columns: Columns) -> tuple[str, ...]:
     """Return the numeric columns that can be derived with these roles, should the data lack them."""
-    needs = {
-        "average_claim_amount": columns.claim_amount,
-        "same_procedure_same_day": columns.procedure,
-        "days_since_same_procedure": columns.procedure,
-        "possible_duplicates": columns.procedure and columns.claim_amount,
-        "claim_duration_days": columns.claim_end_date,
-        "patient_age": columns.birth_date,
-    }
-    return tuple(name for name in columns.numeric if name in DERIVED and needs.get(name, name) is not None)
+    days = days_since(columns)
+    return tuple(name for name in columns.numeric if name in days or (name in DERIVED and not lacking(name, columns)))
+
+
+def lacking(derived: str, columns: Columns) -> tuple[str, ...]:
+    """Return the roles that a derived column needs and that no column has."""
+    return tuple(role for role in NEEDS[derived] if getattr(columns, role) is None)
+
+
+def days_since(columns: Columns) -> dict[str, str]:
+    """Return by derived column the date that it counts from."""
+    return {f"{DAYS_SINCE}{name}": name for name in columns.other_dates}
 
 
 def derived_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
@@ -61,7 +71,7 @@ def derived_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
     return {
         name: tuple(source for role in DERIVED_FROM[name] if (source := roles.get(role, role)) is not None)
         for name in derivable(columns)
-        if name in columns.model_numeric
+        if name in columns.model_numeric and name in DERIVED_FROM
     }
 
 
@@ -72,8 +82,8 @@ def history_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
 
 def history_inputs(columns: Columns) -> list[str]:
     """Return the columns that history is computed from."""
-    optional = [name for name in (columns.claim_amount, columns.procedure) if name]
-    return [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id, *optional]
+    optional = (columns.party, columns.provider, columns.claim_amount, columns.procedure)
+    return [columns.claim_id, columns.claim_date, *(name for name in optional if name)]
 
 
 def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) -> pd.DataFrame:
@@ -134,6 +144,9 @@ def derive_patient_features(
         derived["claim_duration_days"] = _days(claims[columns.claim_end_date], claims[columns.claim_date])
     if "patient_age" in missing:
         derived["patient_age"] = _birthdays(claims[columns.claim_date], claims[columns.birth_date])
+    for name, other in days_since(columns).items():
+        if name in missing:
+            derived[name] = _days(claims[columns.claim_date], claims[other])
     known = _with_earlier(claims, columns, earlier)
     links = list(columns.links)
     for names, more, history in ((LAST_CLAIMS, [], _last_claims), (PATIENT_COLUMNS, links, patient_history)):
@@ -177,7 +190,7 @@ def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame 
 def _last_claims(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
     """Return the columns of `LAST_CLAIMS` for every claim, aligned with its index."""
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
-    patient = pd.factorize(ordered[columns.patient_id])[0]
+    patient = pd.factorize(ordered[columns.party])[0]
     by_patient = np.argsort(patient, kind="stable")
     ordered, patient = ordered.iloc[by_patient], patient[by_patient]
     day = whole_days(ordered[columns.claim_date])

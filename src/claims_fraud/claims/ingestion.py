@@ -14,7 +14,18 @@ from typing import Any
 import pandas as pd
 
 from claims_fraud.claims.columns import Columns
+from claims_fraud.claims.corrections import (
+    REVERSED,
+    REVERSES,
+    SET_ASIDE,
+    SUPERSEDED,
+    TAKEN_BACK,
+    may_be_reversed,
+    superseded,
+    with_reversals,
+)
 from claims_fraud.claims.history import derive_features
+from claims_fraud.claims.lines import with_claim_id
 from claims_fraud.claims.parameters import HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.claims.reading import read_claims
 from claims_fraud.claims.rows import (
@@ -77,7 +88,10 @@ def separate_rejected(
         If there are no rows, columns are missing or of the wrong kind, or too many rows are rejected.
     """
     check_columns(raw.columns, columns)
-    checked = checked_claims(raw.reset_index(drop=True), columns, parameters, as_of, read)
+    raw = with_claim_id(raw.reset_index(drop=True), columns, read)
+    if may_be_reversed(columns, parameters.signed_columns):
+        raw = with_reversals(raw, columns, read)
+    checked = checked_claims(raw, columns, parameters, as_of, read)
     check_findings(findings(checked, columns), columns, parameters)
     return valid_claims(checked, columns, read), rejected_claims(checked)
 
@@ -89,17 +103,22 @@ def checked_claims(
     as_of: date,
     read: ReadParameters = AS_IT_IS,
 ) -> pd.DataFrame:
-    """Return rows as they came with `rejection_reasons`, null where they break no rule.
+    """Return rows as they came with `rejection_reasons`, null where they break no rule and none takes them back.
 
     All rows, or all those of each of some claim ids.
     """
+    aside = raw[TAKEN_BACK].copy() if TAKEN_BACK in raw else pd.Series(None, raw.index, dtype=object)
+    raw = raw.drop(columns=TAKEN_BACK, errors="ignore")
     typed, unreadable = typed_claims(raw, columns, read)
+    aside[aside.isna() & superseded(typed, columns)] = f"{SUPERSEDED} a later row of this {columns.claim_id}"
+    # What is set aside neither repeats another row nor contradicts it.
+    counting = raw.assign(**{columns.claim_id: typed[columns.claim_id].mask(aside.notna(), None)})
     rules = {
         **unreadable,
         **broken_rules(typed, columns, parameters.signed_columns, as_of),
-        **duplicate_rules(raw.assign(**{columns.claim_id: typed[columns.claim_id]}), columns.claim_id),
+        **duplicate_rules(counting, columns.claim_id),
     }
-    return raw.assign(**{REASONS: reasons_by_row(rules, raw.index)})
+    return raw.assign(**{REASONS: aside.where(aside.notna(), reasons_by_row(rules, raw.index))})
 
 
 def valid_claims(checked: pd.DataFrame, columns: Columns, read: ReadParameters = AS_IT_IS) -> pd.DataFrame:
@@ -114,13 +133,17 @@ def rejected_claims(checked: pd.DataFrame) -> pd.DataFrame:
 
 def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
     """Return what `check_findings` has to know of checked rows: counts that add up, and the first example of each."""
-    reasons = checked[REASONS].dropna()
+    said = checked[REASONS].dropna()
+    aside = said.str.startswith(SET_ASIDE).astype(bool)
+    reasons = said[~aside]
     each = reasons.str.split("; ").explode()
     expected = kinds(columns, checked.columns)
     wrong = {name: each.index[each == not_of_kind(name, kind)] for name, kind in expected.items()}
     return {
         "rows": len(checked),
         "rejected": len(reasons),
+        "superseded": int(said.str.startswith(SUPERSEDED).sum()),
+        "reversed": int(said.str.startswith((REVERSED, REVERSES)).sum()),
         "reasons": each.value_counts().to_dict(),
         "present": {name: int(is_present(checked[name]).sum()) for name in expected},
         "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
@@ -131,8 +154,7 @@ def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
 def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Return the findings of two batches together."""
     return {
-        "rows": one["rows"] + other["rows"],
-        "rejected": one["rejected"] + other["rejected"],
+        **{name: one[name] + other[name] for name in ("rows", "rejected", "superseded", "reversed")},
         "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
         "present": {name: number + other["present"][name] for name, number in one["present"].items()},
         "wrong": {**other["wrong"], **one["wrong"]},
@@ -142,14 +164,23 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
 
 def check_findings(found: dict[str, Any], columns: Columns, parameters: IngestionParameters) -> None:
     """Raise InputError if the claims have no rows, a column is of the wrong kind, or too many rows are rejected."""
-    rows, rejected = found["rows"], found["rejected"]
+    rows, rejected, aside = found["rows"], found["rejected"], found["superseded"] + found["reversed"]
     if not rows:
         raise InputError("the claims have no rows, only columns. Check where they come from, and any filter before.")
     for name, kind in kinds(columns, found["present"]).items():
         _check_kind(name, kind, found)
-    logger.info("%s claims read: %s valid, %s rejected", f"{rows:,}", f"{rows - rejected:,}", f"{rejected:,}")
-    if rejected <= parameters.max_rejected_fraction * rows and rejected < rows:
+    valid = rows - rejected - aside
+    logger.info("%s claims read: %s valid, %s rejected", f"{rows:,}", f"{valid:,}", f"{rejected:,}")
+    for number, what in (
+        (found["superseded"], "superseded by later rows"),
+        (found["reversed"], "reversals or reversed by one"),
+    ):
+        if number:
+            logger.info("%s %s: kept with the rejected, scored no more", f"{number:,}", what)
+    if rejected <= parameters.max_rejected_fraction * rows and valid:
         return
+    if not rejected:
+        raise InputError(f"all {rows:,} claims are superseded or reversed: there is nothing to score.")
     most = ", ".join(f"{reason} ({count:,})" for reason, count in Counter(found["reasons"]).most_common(5))
     claim_id, why = found["example"]
     more = ", or allow more" if rejected < rows else "; with none left there is nothing to go on with"

@@ -32,8 +32,10 @@ class ReadParameters(BaseModel):
         description="Of dates that are text, for all columns or by column, such as %d.%m.%Y; null: ISO 8601 "
         "(2025-03-31).",
     )
-    missing_values: tuple[str, ...] | dict[str, tuple[str, ...]] = Field(
-        (), description="Texts that stand for a missing value, for all columns or by column; an empty one always does."
+    missing_values: tuple[str, ...] | dict[str, tuple[str, ...]] | None = Field(
+        None,
+        description="Texts that stand for a missing value, a list for all columns or one by column; an empty cell "
+        "always does.",
     )
 
     time_zone: str | None = Field(
@@ -80,7 +82,7 @@ class ReadParameters(BaseModel):
 
     def missing_values_of(self, name: str) -> tuple[str, ...]:
         """Return the texts that stand for a missing value in a column."""
-        given = self.missing_values
+        given = self.missing_values or ()
         return given.get(name, ()) if isinstance(given, dict) else given
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.claims.columns import Columns
-from claims_fraud.claims.history import derivable
+from claims_fraud.claims.history import DERIVED, derivable, lacking
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.statistics.values import as_floats, exact_number, value_text
@@ -41,7 +41,8 @@ DATE_RANGE = (pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31"))
 
 def required_columns(columns: Columns) -> tuple[str, ...]:
     """Return the columns that the raw claims must have: all roles but those that can be derived."""
-    return tuple(name for name in columns.roles if name not in derivable(columns))
+    made = (*derivable(columns), *((columns.claim_id,) if columns.claim_id_columns else ()))
+    return tuple(name for name in columns.roles if name not in made)
 
 
 def check_columns(found: Iterable[object], columns: Columns) -> None:
@@ -52,12 +53,25 @@ def check_columns(found: Iterable[object], columns: Columns) -> None:
         raise InputError(f"column {twice[0]!r} appears more than once in the claims. Rename or drop the others.")
     missing = [name for name in required_columns(columns) if name not in names]
     if missing:
-        hints = nearest(missing[0], map(str, names))
+        hints = nearest(missing[0], map(str, names)) + _how_without(missing, columns)
         raise InputError(
             f"column {listed(repr(name) for name in missing)} is not in the claims, which have {listed(names, 40)}."
             f"{hints} Correct the `columns:` block of parameters.yml (`claims-fraud-jobs init-columns FILE` proposes "
             "one)."
         )
+
+
+def _how_without(missing: Iterable[str], columns: Columns) -> str:
+    """Return what to do where the claims have nothing for an optional role, or for what is derived by one."""
+    optional = {columns.party: "party", columns.provider: "provider", columns.claim_amount: "claim_amount"}
+    absent = [optional[name] for name in missing if name in optional]
+    told = (
+        f" Where claims have no such column: set {' and '.join(f'{role}: null' for role in absent)}." if absent else ""
+    )
+    underivable = {name: lacking(name, columns) for name in missing if name in DERIVED}
+    for name, roles in list(underivable.items())[:1]:
+        told += f" To derive {name} takes the role {listed(roles)}; name it, or leave {name} out of numeric."
+    return told
 
 
 def typed_claims(
@@ -89,7 +103,7 @@ def typed_claims(
         kind = _kind(name, columns)
         values = without_missing(raw[name], read.missing_values_of(name))
         if kind == TRUTH:
-            typed[name] = truths(values)
+            typed[name] = truths(values, columns.label_value)
         elif kind == NUMBER:
             typed[name] = numbers(values, read)
         elif kind == DATE:
@@ -102,7 +116,18 @@ def typed_claims(
         unreadable[not_of_kind(name, kind)] = bad
         if name in (columns.claim_id, columns.claim_date):
             unreadable[f"{name} is missing"] = missing
+    for names in columns.code_sets:
+        if all(name in typed for name in names):
+            typed |= _as_set({name: typed[name] for name in names})
     return pd.DataFrame(typed, index=raw.index), unreadable
+
+
+def _as_set(codes: dict[str, pd.Series]) -> dict[str, pd.Series]:
+    """Return columns that hold one set of codes with each code once, sorted, from the first column on."""
+    rows = [sorted({code for code in row if code is not None}) for row in zip(*codes.values(), strict=True)]
+    padded = [[*row, *[None] * (len(codes) - len(row))] for row in rows]
+    index = next(iter(codes.values())).index
+    return {name: pd.Series([row[at] for row in padded], index, dtype=object) for at, name in enumerate(codes)}
 
 
 def broken_rules(claims: pd.DataFrame, columns: Columns, signed: Iterable[str], as_of: date) -> dict[str, Mask]:
@@ -218,11 +243,15 @@ def _number_or_text(value: Any) -> float | str | None:
     return number if isinstance(number, float | str) else None
 
 
-def truths(values: pd.Series) -> pd.Series:
+def truths(values: pd.Series, yes: str | None = None) -> pd.Series:
     """Return outcomes as float64: 1 and 0, also where they are words (yes and no, true and false), and NaN for others.
 
-    Another number stays what it is, to be named where outcomes are judged.
+    Another number stays what it is, to be named where outcomes are judged. Where the word for ``yes`` is given, any
+    other value is a no.
     """
+    if yes is not None:
+        known = texts(values)
+        return (known == yes).astype(float).where(known.notna())
     if pd.api.types.is_numeric_dtype(values):
         return numbers(values)
     words = values.astype(object).map(

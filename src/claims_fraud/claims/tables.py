@@ -80,9 +80,9 @@ def _comment(name: str, columns: Columns) -> str:
         for role, field in type(columns).model_fields.items()
         if isinstance(getattr(columns, role), str)
     }
-    # The money is a feature too, and described as one.
+    # The money is a feature too, and described as one. Of a role only the first sentence: others tell how to name it.
     if name in roles and name not in columns.features:
-        return str(roles[name])
+        return str(roles[name]).partition(". ")[0].removesuffix(".") + "."
     what = DERIVED_AS.get(name, "Number" if name in columns.numeric else "Code or name")
     treatment = columns.protected.get(name)
     return f"{what}. Protected ({treatment})." if treatment else f"{what}."

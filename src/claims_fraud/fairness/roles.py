@@ -118,7 +118,7 @@ class _Trial:
             context_features=variant.context_features,
             suspicious_direction=variant.directions,
         )
-        providers = self.learned[variant.provider_id]
+        providers = self.learned[variant.id_of("provider")]
         model.fit(self.learned, variant.model_categorical, variant.model_numeric, groups=providers)
         scores, _ = model.compute_fraud_scores(self.scored)
         tried = [(model.compute_fraud_scores(swapped)[0], changed) for swapped, changed in self.swaps if changed.any()]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import Direction
-from claims_fraud.providers.summary import AMOUNTS, aggregate_columns
+from claims_fraud.providers.summary import AMOUNTS, aggregate_columns, provider_column
 
 REASONS = ("aggregate_reason_1", "aggregate_reason_2", "aggregate_reason_3")
 AGGREGATE_FIELDS = (
@@ -64,7 +64,7 @@ def score_aggregates(  # noqa: PLR0913
     dict
         ``scored``: number of providers; ``skipped``: why there is none, only then.
     """
-    judged = summaries[summaries["claims"] >= min_claims].sort_values(columns.provider_id)
+    judged = summaries[summaries["claims"] >= min_claims].sort_values(provider_column(columns))
     judged = judged.rename(columns={"claims": CLAIM_COUNT})
     nothing = pd.DataFrame(index=summaries.index, columns=[name for name, *_ in AGGREGATE_FIELDS], dtype=object)
     numbers = {name: "float64" for name, kind, _ in AGGREGATE_FIELDS if kind == pa.float64()}

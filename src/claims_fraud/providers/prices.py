@@ -71,6 +71,9 @@ class Prices:
         """Return the prices by the code column within whose codes amounts vary least; None where there is none."""
         found: list[tuple[float, str]] = []
         for name, codes in sums.items():
+            if not codes:
+                # An empty column says nothing of prices.
+                continue
             claims, logs, squares = (np.array(part, dtype=float) for part in zip(*codes.values(), strict=True))
             freedom = (claims - 1).clip(min=0).sum()
             within = squares - np.divide((logs / 1000) ** 2, claims, out=np.zeros_like(claims), where=claims > 0)
@@ -98,7 +101,7 @@ class Prices:
             NaN where there is no positive amount, or fewer than 30 such claims of others.
         """
         logs, code = _log_amounts(claims[columns.claim_amount]) / MILLIONTHS, _texts(claims[self.code])
-        own = logs.groupby([claims[columns.provider_id], code])
+        own = logs.groupby([claims[columns.provider], code])
         others = code.map(self.claims) - own.transform("count")
         mean = (code.map(self.logs) - own.transform("sum")) / others.where(others >= ENOUGH)
         above: pd.Series = logs - mean

@@ -43,9 +43,15 @@ AMOUNTS = {"total": "Sum", "median": "Median", "p90": "90th percentile"}
 WEEKEND = 5
 
 
+def provider_column(columns: Columns) -> str:
+    """Return the column that names the provider; where claims have none, its name in tables without a row."""
+    return columns.provider or "provider_id"
+
+
 def summary_inputs(columns: Columns) -> list[str]:
     """Return the columns of `fraud_scores` that a summary is made of."""
-    own = [columns.claim_id, columns.claim_date, columns.patient_id, columns.provider_id]
+    party = [columns.party] if columns.party else []
+    own = [columns.claim_id, columns.claim_date, *party, provider_column(columns)]
     features = [*columns.model_categorical, *columns.model_numeric]
     return [*own, *features, "fraud_score", "fraud_percentile", EXCESS_AMOUNT, "flagged", *columns.surprises]
 
@@ -65,7 +71,7 @@ def summary_schema(columns: Columns, peer_columns: Sequence[str]) -> pa.Schema:
 
 def identity_fields(columns: Columns, peer_columns: Sequence[str]) -> list[pa.Field]:
     """Return the fields that say who a provider is: its id, and its most common value of each peer column."""
-    who = described(columns.provider_id, pa.string(), "Identifies a provider")
+    who = described(provider_column(columns), pa.string(), "Identifies a provider")
     kinds = [described(name, pa.string(), f"Most common {name} of the provider's claims") for name in peer_columns]
     return [who, *kinds]
 
@@ -79,9 +85,9 @@ def aggregate_columns(columns: Columns, peer_columns: Sequence[str]) -> dict[str
         for name in billing_codes(columns, peer_columns)
         for what, text in (("different", "Number of different"), ("most_common", "Share of the most common"))
     ]
+    patients = {"patients": "Different patients", "claims_per_patient": "Claims with a patient, for each of these"}
     return {
-        "patients": "Different patients",
-        "claims_per_patient": "Claims with a patient, for each of these",
+        **(patients if columns.party else {}),
         "claims_on_busiest_day": "Claims of the day that has most",
         "weekend_share": "Share of claims of a Saturday or Sunday",
         **(money if amount else {}),
@@ -111,8 +117,8 @@ def summarise_providers(
     DataFrame
         The columns of `summary_schema`. The order of the claims has no say in it.
     """
-    known = claims[claims[columns.provider_id].notna()].sort_values(columns.claim_id, ignore_index=True)
-    provider = known[columns.provider_id]
+    known = claims[claims[provider_column(columns)].notna()].sort_values(columns.claim_id, ignore_index=True)
+    provider = known[provider_column(columns)]
     by = known.groupby(provider)
     table = pd.DataFrame(
         {
@@ -128,13 +134,15 @@ def summarise_providers(
     )
     aggregates = _aggregates(known, columns, peer_columns)
     whole = pd.concat([table, by[list(columns.surprises)].mean(), aggregates], axis=1)
-    in_order: pd.DataFrame = whole.reset_index(names=columns.provider_id)[summary_schema(columns, peer_columns).names]
+    in_order: pd.DataFrame = whole.reset_index(names=provider_column(columns))[
+        summary_schema(columns, peer_columns).names
+    ]
     return in_order
 
 
 def _price_level(claims: pd.DataFrame, columns: Columns, prices: Prices | None) -> dict[str, Any]:
     """Return by provider what `PRICES` names."""
-    provider = claims[columns.provider_id]
+    provider = claims[provider_column(columns)]
     if prices is None:
         return dict(zip((name for name, *_ in PRICES), (0, np.nan, 0.0, None), strict=True))
     by = prices.above(claims, columns).groupby(provider)
@@ -144,16 +152,16 @@ def _price_level(claims: pd.DataFrame, columns: Columns, prices: Prices | None) 
 
 
 def _aggregates(claims: pd.DataFrame, columns: Columns, peer_columns: Sequence[str]) -> pd.DataFrame:
-    provider, day = claims[columns.provider_id], claims[columns.claim_date].dt.normalize()
+    provider, day = claims[provider_column(columns)], claims[columns.claim_date].dt.normalize()
     by = claims.groupby(provider)
-    patients = by[columns.patient_id].nunique()
     table = {
-        "patients": patients,
-        "claims_per_patient": by[columns.patient_id].count() / patients.where(patients > 0),
         "claims_on_busiest_day": claims.groupby([provider, day]).size().groupby(level=0).max(),
         "weekend_share": (day.dt.dayofweek >= WEEKEND).groupby(provider).mean(),
         **{f"{name}_mean": by[name].mean() for name in columns.model_numeric},
     }
+    if columns.party:
+        table["patients"] = patients = by[columns.party].nunique()
+        table["claims_per_patient"] = by[columns.party].count() / patients.where(patients > 0)
     amount = columns.claim_amount
     if amount in columns.model_numeric:
         table[f"{amount}_total"] = by[amount].sum()

@@ -20,7 +20,7 @@ from claims_fraud.claims.tables import described
 from claims_fraud.providers.aggregates import AGGREGATE_FIELDS
 from claims_fraud.providers.estimates import Floats, Spread, shrunken, wilson_interval
 from claims_fraud.providers.peers import Peers, find_peers
-from claims_fraud.providers.summary import CLAIMS, EXCESS, SCORES, identity_fields
+from claims_fraud.providers.summary import CLAIMS, EXCESS, SCORES, identity_fields, provider_column
 
 Bools = npt.NDArray[np.bool_]
 
@@ -94,7 +94,7 @@ def provider_table(
         Other providers that a group of peers has at least.
     """
     # In one order, so that sums are the same whatever order the providers came in.
-    summaries = summaries.sort_values(columns.provider_id)
+    summaries = summaries.sort_values(provider_column(columns))
     surprises = list(columns.surprises)
     peers = find_peers(summaries, ["mean_score", "top_share", *surprises], peer_columns, min_peers)
     counts = summaries["claims"].to_numpy(dtype=float)
@@ -121,7 +121,7 @@ def provider_table(
         **aggregate_scores,
     )
     table = table.assign(suspicion=suspicion)
-    table = table.sort_values(["suspicion", columns.provider_id], ascending=[False, True], ignore_index=True)
+    table = table.sort_values(["suspicion", provider_column(columns)], ascending=[False, True], ignore_index=True)
     figures = {"n": len(table), "n_claims": int(counts.sum()), "mean_score_deviation": deviation}
     table = table.assign(rank=range(1, len(table) + 1))
     return table[provider_scores_schema(columns, peer_columns).names], figures

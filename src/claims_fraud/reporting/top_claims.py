@@ -26,13 +26,14 @@ def claims_in_words(top_claims: pd.DataFrame, first: int) -> Iterator[str]:
 
 
 def _headline(claim: dict[Any, Any]) -> str:
-    # The ids follow the flag; their names are the user's own.
-    after_flag = list(claim).index("flagged") + 1
-    claim_id, claim_date, provider_id = list(claim.values())[after_flag : after_flag + 3]
+    # The ids stand between flag and reasons; their names are the user's own, and a provider need not be among them.
+    names = list(claim)
+    claim_id, claim_date, *who = (claim[name] for name in names[names.index("flagged") + 1 : names.index(REASONS[0])])
+    billed_by = f", billed by {who[0]}" if who else ""
     # Rounded down: no claim is more suspicious than all, itself included.
     percentile = math.floor(claim["fraud_percentile"] * 100) / 100
     return (
-        f"{claim['rank']}. claim {claim_id} of {str(claim_date)[:10]}, billed by {provider_id}: more suspicious than "
+        f"{claim['rank']}. claim {claim_id} of {str(claim_date)[:10]}{billed_by}: more suspicious than "
         f"{percentile:.2f} % of claims, because"
     )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from claims_fraud import frames
 from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.claims.across_claims import PROVIDER_COLUMNS
+from claims_fraud.claims.corrections import TAKEN_BACK, count_reversals, may_be_reversed, with_reversals
 from claims_fraud.claims.history import HISTORY, derive_patient_features, derive_provider_features, history_inputs
 from claims_fraud.claims.ingestion import (
     added_findings,
@@ -22,6 +23,7 @@ from claims_fraud.claims.ingestion import (
     rejected_claims,
     valid_claims,
 )
+from claims_fraud.claims.lines import with_claim_id
 from claims_fraud.claims.rows import AS_IT_IS, check_columns
 from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split
 from claims_fraud.claims.tables import claims_schema, features_schema, rejected_schema
@@ -42,8 +44,19 @@ def check_claims(
     """Return every row as it came, with the rules that it breaks."""
     check_columns(claims.columns, columns)
     day = date.fromisoformat(as_of)
+    if columns.claim_id_columns:
+        claim_id = pa.field(columns.claim_id, pa.string())
+        schema = _appended(frames.schema_of(claims), claim_id)
+        claims = frames.map_batches(claims, partial(with_claim_id, columns=columns, read=read), schema)
+    whose = columns.party or columns.provider
+    if whose is not None and may_be_reversed(columns, parameters.signed_columns):
+        count = partial(count_reversals, columns=columns, read=read)
+        if frames.reduce_batches(claims, count, _added)["reversals"]:
+            schema = _appended(frames.schema_of(claims), pa.field(TAKEN_BACK, pa.string()))
+            claims = frames.map_groups(claims, whose, partial(with_reversals, columns=columns, read=read), schema)
     check = partial(checked_claims, columns=columns, parameters=parameters, as_of=day, read=read)
-    return frames.map_groups(claims, columns.claim_id, check, rejected_schema(frames.schema_of(claims)))
+    as_they_came = pa.schema([field for field in frames.schema_of(claims) if field.name != TAKEN_BACK])
+    return frames.map_groups(claims, columns.claim_id, check, rejected_schema(as_they_came))
 
 
 def separate_rejected_claims(
@@ -112,12 +125,16 @@ def _features(claims: Frame, known: Frame | None, columns: Columns, window: Wind
     of_provider = pa.schema([schema.field(name) for name in (columns.claim_id, *names)])
     of_patient = pa.schema([field for field in schema if field.name not in names])
     of_patients = partial(derive_patient_features, columns=columns, window=window)
-    features = _derived(claims, known, columns.patient_id, columns.claim_id, of_patients, of_patient)
-    if not names:
+    if columns.party is None:
+        # Nothing to group by, and nothing that earlier claims say.
+        features = frames.map_batches(claims, of_patients, of_patient)
+    else:
+        features = _derived(claims, known, columns.party, columns.claim_id, of_patients, of_patient)
+    if columns.provider is None or not names:
         return features
     inputs = claims[history_inputs(columns)]
     of_providers = partial(derive_provider_features, columns=columns, window=window)
-    history = _derived(inputs, known, columns.provider_id, columns.claim_id, of_providers, of_provider)
+    history = _derived(inputs, known, columns.provider, columns.claim_id, of_providers, of_provider)
     together: Frame = frames.left_join(features, history, columns.claim_id)[schema.names]
     return together
 
@@ -138,6 +155,11 @@ def _of_new(claims: pd.DataFrame, derive: Derive) -> pd.DataFrame:
     is_new = claims[IS_NEW].to_numpy(bool)
     rows = claims.drop(columns=IS_NEW)
     return derive(rows[is_new].reset_index(drop=True), earlier=rows[~is_new])
+
+
+def _appended(schema: pa.Schema, field: pa.Field) -> pa.Schema:
+    """Return the schema with the field at its end, where it is not in it."""
+    return schema if field.name in schema.names else schema.append(field)
 
 
 def _added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

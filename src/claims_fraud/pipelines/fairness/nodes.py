@@ -38,7 +38,8 @@ def sample_for_fairness(
 ) -> pd.DataFrame:
     """Return the claims by which bands are chosen, and of which proxies and roles are told."""
     check_has_scores(fraud_scores, columns)
-    names = [columns.claim_id, columns.patient_id, columns.provider_id, *columns.features]
+    who = (name for name in (columns.party, columns.provider) if name)
+    names = [columns.claim_id, *who, *columns.features]
     return frames.sample(fraud_scores[names], fairness.max_sample_rows, columns.claim_id, training.seed)
 
 
@@ -77,7 +78,7 @@ def measure_proxies(
             bands.get(name),
             categorical=[other for other in columns.scored_categorical if other != name],
             numeric=[other for other in columns.scored_numeric if other != name],
-            people=columns.patient_id,
+            people=columns.id_of("patient"),
             settings=settings,
         )
         for name in attributes

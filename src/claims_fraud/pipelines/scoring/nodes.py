@@ -13,6 +13,7 @@ from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import ROW_HASH
+from claims_fraud.claims.lines import CLAIM_SCORE, LINES, whole_claims
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
@@ -25,6 +26,7 @@ from claims_fraud.scores import (
     ranking_schema,
     score_claims,
     scored_schema,
+    whole_claims_schema,
     with_flags,
     with_ranking_by_excess,
 )
@@ -96,16 +98,28 @@ def rank_scores(scored: Frame, columns: Columns, scoring: ScoringParameters) -> 
 
 
 def list_top_claims(fraud_scores: Frame, columns: Columns, scoring: ScoringParameters) -> pd.DataFrame:
-    """Return the list for people: the claims that rank first, with reasons."""
+    """Return the list for people: the claims that rank first, with reasons; of claims in lines the worst line."""
+    lines = []
+    if columns.whole_claim:
+        schema, lines = whole_claims_schema(columns), [LINES, CLAIM_SCORE]
+        fraud_scores = frames.map_groups(
+            fraud_scores, columns.whole_claim[0], partial(whole_claims, columns=columns), schema
+        )
     top = frames.smallest(fraud_scores, scoring.top_claims, by="rank")
-    who = [columns.provider_id, *([columns.patient_id] if scoring.show_patient_id else [])]
-    scores = ["rank", "fraud_score", "fraud_percentile", "excess_amount", "flagged"]
+    if columns.whole_claim:
+        top = top.assign(rank=range(1, len(top) + 1))
+    who = [name for name in (columns.provider, columns.party if scoring.show_patient_id else None) if name]
+    scores = ["rank", "fraud_score", "fraud_percentile", "excess_amount", *lines, "flagged"]
     incumbent = [columns.incumbent] if columns.incumbent else []
-    shown = [columns.claim_id, columns.claim_date, *who, *REASONS, *columns.links, *incumbent, *columns.features]
-    top = top[[*scores, *shown]]
+    ids = [columns.claim_id, columns.claim_date, *who]
+    parts = [name for name in columns.claim_id_columns if name not in ids]
+    shown = [*ids, *REASONS, *parts, *columns.links, *incumbent, *columns.features]
+    top = top[list(dict.fromkeys([*scores, *shown]))]
     # Rounded down: no claim is more suspicious than all.
     percentiles = np.floor(top["fraud_percentile"] * 1e4) / 1e4
-    return without_formulas(top.round({"fraud_score": 3, "excess_amount": 2}).assign(fraud_percentile=percentiles))
+    return without_formulas(
+        top.round({"fraud_score": 3, "excess_amount": 2, CLAIM_SCORE: 3}).assign(fraud_percentile=percentiles)
+    )
 
 
 def _scored(features: Frame, autoencoder: ClaimsTreeAutoencoder, columns: Columns, scoring: ScoringParameters) -> Frame:

@@ -1,0 +1,71 @@
+"""Kedro's configuration loader, which also takes one file of your own: ``--params=settings=FILE``.
+
+The file has any parameters and paths, as they stand in ``conf/``, and works in every environment. Not for secrets: see
+`claims_fraud.secrets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import OmegaConfigLoader
+
+from claims_fraud.errors import InputError
+
+SETTINGS = "settings"
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Kedro's ``OmegaConfigLoader`` with what a settings file gives; arguments are the same."""
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(conf_source, env, with_settings(runtime_params or {}), **options)
+
+
+def with_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return runtime parameters with those of the file that ``settings`` names; what is given beside it comes first.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no YAML of keys and values.
+    """
+    rest = {name: value for name, value in given.items() if name != SETTINGS}
+    return _merged(_read(Path(str(given[SETTINGS]))), rest) if SETTINGS in given else rest
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"the settings file {path} cannot be read ({error.strerror}). Name another with --params=settings=FILE; "
+            f"a relative path starts from {Path.cwd()}."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise InputError(f"the settings file {path} is not YAML: {told}.") from error
+    if not isinstance(content, Mapping):
+        raise InputError(
+            f"the settings file {path} has no keys. It holds parameters and paths, for example what `claims-fraud-jobs "
+            "init-columns FILE` writes."
+        )
+    return content
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, mappings within them merged; of anything else that of ``other`` counts."""
+    merged = dict(one)
+    for name, value in other.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _merged(merged[name], value) if both else value
+    return merged
