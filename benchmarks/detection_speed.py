@@ -125,13 +125,13 @@ def problem_of(task: Task, path: Path) -> Problem:
     """Return generated claims with as many columns as the task says; corrupted ones where trees are compared."""
     roles = Columns()
     names = [*roles.model_categorical, *roles.model_numeric]
-    claims = pd.read_parquet(path, columns=[*names, roles.provider_id])
+    claims = pd.read_parquet(path, columns=[*names, roles.provider])
     data = with_columns(claims[names], task.columns)
     wanted = np.zeros(len(data), dtype=bool)
     if task.step == "trees":
         data, changed = corrupt(data, CORRUPTED, seed=0)
         wanted = changed.any(axis=1)
-    return Problem(data, wanted, groups=claims[roles.provider_id])
+    return Problem(data, wanted, groups=claims[roles.provider])
 
 
 def with_columns(data: pd.DataFrame, columns: int) -> pd.DataFrame:

@@ -32,6 +32,22 @@ class TestWithSettings:
         }
 
     @pytest.mark.parametrize(
+        ("given", "read"),
+        [
+            (20240331, "20240331"),
+            ("~/claims.csv", str(Path.home() / "claims.csv")),
+            ("file:///data/claims.csv", "/data/claims.csv"),
+            ("~claims.csv", "~claims.csv"),
+            (None, None),
+        ],
+    )
+    def test_a_path_is_text(self, given: Any, read: str | None) -> None:
+        assert with_settings({"raw_claims": given}) == {"raw_claims": read}
+
+    def test_parameters_keep_their_kind(self) -> None:
+        assert with_settings({"training": {"n_folds": 2}}) == {"training": {"n_folds": 2}}
+
+    @pytest.mark.parametrize(
         ("text", "told"),
         [
             ("columns: [", r"ours.yml is not YAML: while parsing a flow node"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,11 +21,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from claims_fraud.autoencoder.boosters import ModelType
-from claims_fraud.datasets.session import unreadable_file
+from claims_fraud.choices import DriftLimit, ModelType, Period
 from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
-from claims_fraud.parameters import DriftLimit
-from claims_fraud.periods import Period
+from claims_fraud.failures import explain
 
 # Ours, and those of configuration that cannot be read.
 MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)
@@ -43,7 +42,25 @@ def _run(**options: Any) -> Any:
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
-run = click.Command("run", params=kedro_run.params, callback=_run, help=kedro_run.help)
+def _with_lists(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Read the file of ``--config`` as Kedro does, and write its lists as the options take them: joined by commas."""
+    read = next(one.callback for one in kedro_run.params if one.name == "config")
+    value = read(context, option, value) if read else value
+    given = context.default_map or {}
+    context.default_map = {
+        name: ",".join(map(str, one)) if isinstance(one, list) else one for name, one in given.items()
+    }
+    return value
+
+
+def _options() -> list[click.Parameter]:
+    """Return the options of Kedro's ``run``, of which ``--config`` takes lists too."""
+    options = [copy(one) for one in kedro_run.params]
+    next(one for one in options if one.name == "config").callback = _with_lists
+    return options
+
+
+run = click.Command("run", params=_options(), callback=_run, help=kedro_run.help)
 cli.add_command(run)
 
 
@@ -64,7 +81,7 @@ class one_paragraph:
         causes = list(_causes(error))
         # Ours first: what reads configuration wraps them in errors of its own.
         mistake: object = next((cause for kind in MISTAKES for cause in causes if isinstance(cause, kind)), None)
-        mistake = mistake or next(filter(None, map(unreadable_file, causes)), None)
+        mistake = mistake or explain(causes)
         if mistake is not None:
             kind_told = GateError if isinstance(mistake, GateNotPassed) else click.ClickException
             raise kind_told(" ".join(str(mistake).split())) from error
@@ -94,8 +111,8 @@ def _check_names(options: dict[str, Any]) -> None:
     for option in ("node_names", "from_nodes", "to_nodes"):
         _check_known("Node", options.get(option, ()), {node.name for node in nodes})
     datasets = {name for node in nodes for name in (*node.inputs, *node.outputs)}
-    for option in ("from_inputs", "to_outputs"):
-        _check_known("Dataset", options.get(option, ()), datasets)
+    for option in ("from_inputs", "to_outputs", "load_versions"):
+        _check_known("Dataset", options.get(option) or (), datasets)
 
 
 def _check_known(what: str, names: Sequence[str], known: Any) -> None:

@@ -40,7 +40,20 @@ def with_settings(given: Mapping[str, Any]) -> dict[str, Any]:
         If there is no such file, or it is no YAML of keys and values.
     """
     rest = {name: value for name, value in given.items() if name != SETTINGS}
-    return _merged(_read(Path(str(given[SETTINGS]))), rest) if SETTINGS in given else rest
+    merged = _merged(_read(Path(str(given[SETTINGS]))), rest) if SETTINGS in given else rest
+    return {name: _as_written(value) for name, value in merged.items()}
+
+
+def _as_written(value: Any) -> Any:
+    """Return a number as text, and a path without ``~`` and ``file://``.
+
+    What has no section is a name, a path or a day: a folder may be called 20260331.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.startswith(("~/", "file:///")):
+        return str(Path(value.removeprefix("file://")).expanduser())
+    return value
 
 
 def _read(path: Path) -> Mapping[str, Any]:

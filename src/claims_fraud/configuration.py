@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
@@ -138,6 +139,11 @@ def _folder(conf_source: Path) -> Iterator[Path]:
     if conf_source.is_dir():
         yield conf_source
         return
-    with tempfile.TemporaryDirectory() as scratch, tarfile.open(conf_source) as archive:
-        archive.extractall(scratch, filter="data")
+    with tempfile.TemporaryDirectory() as scratch:
+        if zipfile.is_zipfile(conf_source):
+            with zipfile.ZipFile(conf_source) as packed:
+                packed.extractall(scratch)  # noqa: S202 - zipfile keeps every name within the folder
+        else:
+            with tarfile.open(conf_source) as archive:
+                archive.extractall(scratch, filter="data")
         yield Path(scratch) / "conf"

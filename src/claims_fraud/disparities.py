@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from claims_fraud import frames
+from claims_fraud.choices import Period
 from claims_fraud.claims import Columns
 from claims_fraud.claims.rows import numbers
 from claims_fraud.errors import GateNotPassed, listed
@@ -22,7 +23,7 @@ from claims_fraud.fairness.verdicts import BIASED, INCONCLUSIVE, WORST_FIRST, wo
 from claims_fraud.frames import Frame
 from claims_fraud.labels import labels_of
 from claims_fraud.parameters import FairnessParameters
-from claims_fraud.periods import Period, in_periods
+from claims_fraud.periods import in_periods
 from claims_fraud.scores import check_scores_have
 
 OUTCOME = "is_fraud"

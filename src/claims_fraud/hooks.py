@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
@@ -15,14 +15,16 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.configuration import let_catalog_read
 from claims_fraud.coordination import Coordinator, EventLog, told_with
-from claims_fraud.errors import InputError
-from claims_fraud.parameters import Parameters, check_parameters
+from claims_fraud.errors import InputError, listed
 from claims_fraud.runtime.lineage import Lineage, data_version
 from claims_fraud.runtime.run_lock import FolderLock, Holder
 from claims_fraud.task_values import tell_job
+
+if TYPE_CHECKING:
+    from claims_fraud.autoencoder import ClaimsTreeAutoencoder
+    from claims_fraud.claims import Columns
+    from claims_fraud.parameters import Parameters
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,10 @@ class ProjectHooks:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter; raises InputError on the first sight of a mistake."""
+        # Kedro imports hooks before it reads the command line: a mistyped option is not to wait for these.
+        from claims_fraud.configuration import let_catalog_read  # noqa: PLC0415
+        from claims_fraud.parameters import check_parameters  # noqa: PLC0415
+
         loader = context.config_loader
         self.environment = context.env or loader.default_run_env  # type: ignore[attr-defined]
         try:
@@ -113,7 +119,7 @@ class ProjectHooks:
         events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
         self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
         let_catalog_read(self.parameters)
-        _start_spark(loader)
+        _start_spark(loader, self.parameters.columns)
         # After what takes less to mend, and since it takes seconds.
         from claims_fraud.tracking.server import checked  # noqa: PLC0415
 
@@ -311,12 +317,18 @@ def _check_runner(runner: str) -> None:
         )
 
 
-def _start_spark(loader: AbstractConfigLoader) -> None:
+def _start_spark(loader: AbstractConfigLoader, columns: Columns) -> None:
     """Start Spark if the environment has a `spark.yml`, before a dataset asks for a session."""
     try:
         settings = loader["spark"]
     except MissingConfigException:
         return
+    unusable = [name for name in columns.roles if "." in name or "`" in name]
+    if unusable:
+        raise InputError(
+            f"columns: {listed(map(repr, unusable))} cannot be read with Spark, to which a dot or a backtick in a name "
+            "is a part of a column. Rename them in the raw claims, for example in a view, and under `columns:`."
+        )
     from claims_fraud.datasets.session import start_session  # noqa: PLC0415 - Spark is an extra
 
     catalog = (loader.runtime_params or {}).get("catalog", loader["globals"]["catalog"])

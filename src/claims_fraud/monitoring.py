@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from claims_fraud.choices import Period
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import ROW_HASH
 from claims_fraud.claims.hashing import row_hashes, stable_hash
@@ -22,7 +23,7 @@ from claims_fraud.drift import PSIMonitor, ReferenceProfile, combined, confirmed
 from claims_fraud.drift.verdicts import DRIFTED, DRIFTING, INSUFFICIENT
 from claims_fraud.errors import GateNotPassed, listed
 from claims_fraud.parameters import MonitoringParameters
-from claims_fraud.periods import Period, in_periods
+from claims_fraud.periods import in_periods
 
 SCORE, FLAGGED, VERSION = "fraud_score", "flagged", "model_version"
 ALARMS = (DRIFTING, DRIFTED)

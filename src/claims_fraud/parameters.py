@@ -12,16 +12,15 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from claims_fraud.autoencoder.boosters import Device, ModelType
+from claims_fraud.autoencoder.boosters import Device
+from claims_fraud.choices import DriftLimit, ModelType, Period
 from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.drift import Limits
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.fairness import Rules
 from claims_fraud.fairness.groups import check_bands
-from claims_fraud.periods import Period
 from claims_fraud.providers import provider_scores_schema, summary_schema
 
-DriftLimit = Literal["never", "drifting", "drifted"]
 Allowed = Literal["never", "as_champion", "always"]
 
 # What peers have in common unless something else is named.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pandas as pd
 
-Period = Literal["month", "week", "none"]
+from claims_fraud.choices import Period
+
 FORMATS: dict[Period, str] = {"month": "%Y-%m", "week": "%G-W%V", "none": "all"}
 
 

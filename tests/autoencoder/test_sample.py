@@ -41,7 +41,7 @@ def model(sample: pd.DataFrame) -> ClaimsTreeAutoencoder:
         derived_from=history_sources(COLUMNS),
     )
     learned = sample.head(LEARNED)
-    model.fit(learned, COLUMNS.model_categorical, COLUMNS.model_numeric, groups=learned[COLUMNS.provider_id])
+    model.fit(learned, COLUMNS.model_categorical, COLUMNS.model_numeric, groups=learned[COLUMNS.provider])
     return model
 
 

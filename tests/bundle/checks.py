@@ -212,6 +212,9 @@ def _filled_in(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _data(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what staging and prod could lose for good; that of dev is somebody's own."""
+    if config["bundle"]["mode"] != "production":
+        return
     for kind in HOLD_DATA:
         for where, resource in resources(config, kind):
             if resource.get("lifecycle", {}).get("prevent_destroy") is not True:

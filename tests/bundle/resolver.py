@@ -126,8 +126,14 @@ def arguments(job: Mapping[str, Any], task: Mapping[str, Any], run_id: str, star
 
 
 def synced_files(config: Mapping[str, Any], root: Path) -> set[str]:
-    """Return the files that are copied to ``${workspace.file_path}``, by their path from the root."""
-    excluded = [_as_expression(pattern) for pattern in config["sync"].get("exclude", ())]
+    """Return the files that are copied to ``${workspace.file_path}``, by their path from the root.
+
+    Of `.gitignore`, which the command honors, the patterns that begin with a folder that is copied.
+    """
+    ignored = root / ".gitignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
+    git = [line for line in lines if line.startswith(tuple(f"{folder}/" for folder in config["sync"]["paths"]))]
+    excluded = [_as_expression(pattern) for pattern in (*config["sync"].get("exclude", ()), *git)]
     found = (
         path.relative_to(root).as_posix() for folder in config["sync"]["paths"] for path in (root / folder).rglob("*")
     )

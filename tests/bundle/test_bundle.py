@@ -222,6 +222,7 @@ def test_the_experiment_has_only_tags_that_stay():
 def test_configuration_is_copied_without_what_is_ones_own(tmp_path):
     shutil.copytree(REPOSITORY / "conf", tmp_path / "conf")
     (tmp_path / "conf" / "databricks" / "credentials.yml").touch()
+    shutil.copy(REPOSITORY / ".gitignore", tmp_path)
     names = synced_files(resolved("prod"), tmp_path)
     assert {"conf/logging.yml", "conf/base/parameters.yml", "conf/databricks/globals.yml"} <= names
     assert not [name for name in names if re.search("local|medicare|credentials", name)]

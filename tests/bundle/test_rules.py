@@ -32,7 +32,6 @@ def changed(tmp_path):
 
 
 IN_SELECT = "          disable_auto_optimization: true\n"
-HELD = "      lifecycle:\n        prevent_destroy: true\n"
 CHANGES = {
     # Against the SDK
     "unknown key of a job": (
@@ -121,7 +120,12 @@ CHANGES = {
         "on_failure: ",
         "email_notifications.on_failure: 'alerts@example.org' is not a list",
     ),
-    "text as map": (STORAGE, HELD, "      lifecycle: keep\n", "schemas.claims.lifecycle: 'keep' is not a map"),
+    "text as map": (
+        MAIN,
+        "schemas: {claims: {lifecycle: {prevent_destroy: true}}}",
+        "schemas: {claims: {lifecycle: keep}}",
+        "schemas.claims.lifecycle: 'keep' is not a map",
+    ),
     "missing entry point": (
         SCORING,
         "            entry_point: claims-fraud-jobs\n",
@@ -310,11 +314,16 @@ CHANGES = {
         "score_new: {{job.parameters.raw_claims}} is not filled in",
     ),
     # Safety
-    "schema that may be destroyed": (STORAGE, HELD, "", "schemas.claims: holds data and may be destroyed"),
+    "schema that may be destroyed": (
+        MAIN,
+        "schemas: {claims: {lifecycle: {prevent_destroy: true}}}",
+        "schemas: {claims: {lifecycle: {prevent_destroy: false}}}",
+        "schemas.claims: holds data and may be destroyed",
+    ),
     "volume that may be destroyed": (
-        STORAGE,
-        "reports that show claims\n" + HELD,
-        "reports\n",
+        MAIN,
+        "      volumes: {artifacts: {lifecycle: {prevent_destroy: true}}}\n",
+        "",
         "volumes.artifacts: holds data and may be destroyed",
     ),
     "unheard failure": (

@@ -361,6 +361,8 @@ def test_public_data(name: str, expected: dict[str, Any]) -> None:
     proposed = yaml.safe_load(text)["columns"]
     assert {role: proposed[role] for role in expected} == expected
     roles = {value for value in proposed.values() if isinstance(value, str)}
-    assert roles | {*proposed["categorical"], *proposed["numeric"]} | left_out(text) >= set(frame.columns)
+    named = {*proposed["categorical"], *proposed["numeric"], *proposed.get("other_dates", ())}
+    together = {column for names in proposed.get("code_sets", ()) for column in names}
+    assert roles | named | together | left_out(text) >= set(frame.columns)
     filled = {role: f"_{role}" for role in ("claim_id", "claim_date", "party", "provider")}
     Columns(**{role: value or filled.get(role, value) for role, value in proposed.items()})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from claims_fraud.autoencoder.baseline import Baseline
-from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, ModelType, Objective
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, Objective
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.column_evidence import ColumnEvidence
 from claims_fraud.autoencoder.column_model import ColumnModel
@@ -20,6 +20,7 @@ from claims_fraud.autoencoder.evidence import ScoreScale, Stack
 from claims_fraud.autoencoder.kinds import CategoryEncoder, NumberEncoder
 from claims_fraud.autoencoder.location import LocationModel
 from claims_fraud.autoencoder.persistence import column_folder, file_hash
+from claims_fraud.choices import ModelType
 
 if TYPE_CHECKING:
     from claims_fraud.autoencoder.tree_autoencoder import ClaimsTreeAutoencoder

@@ -19,7 +19,8 @@ import numpy.typing as npt
 import xgboost
 from catboost.utils import get_gpu_device_count
 
-ModelType = Literal["catboost", "xgboost"]
+from claims_fraud.choices import ModelType
+
 Device = Literal["cpu", "gpu"]
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]

@@ -12,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.folds import smallest_fold
+from claims_fraud.choices import ModelType
 
 # Rows predicted at a time: bounds memory at some hundred MB.
 BATCH_ROWS = 100_000

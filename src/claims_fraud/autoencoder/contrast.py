@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from claims_fraud.autoencoder.batch import Batch
-from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix, ModelType
+from claims_fraud.autoencoder.boosters import BOOSTERS, Booster, BoosterSettings, Matrix
 from claims_fraud.autoencoder.encoding import Floats, Ints
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, Encoder, NumberEncoder
+from claims_fraud.choices import ModelType
 
 # Four times as many trees as the column's classifier, with a smaller step: each input is a weak measure.
 MORE_TREES, SMALLER_STEP = 4, 0.4

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from claims_fraud.autoencoder.boosters import BoosterSettings, ModelType
+from claims_fraud.autoencoder.boosters import BoosterSettings
 from claims_fraud.autoencoder.encoding import Hashes, Ints
 from claims_fraud.autoencoder.folds import sample_rows
 from claims_fraud.autoencoder.kinds import Encoded
+from claims_fraud.choices import ModelType
 
 
 @dataclass(frozen=True)

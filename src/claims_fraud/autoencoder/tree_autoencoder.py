@@ -20,7 +20,7 @@ from claims_fraud.autoencoder.artefact import content_of, restore, write_columns
 from claims_fraud.autoencoder.associations import most_telling
 from claims_fraud.autoencoder.baseline import follows_others
 from claims_fraud.autoencoder.batch import Batch
-from claims_fraud.autoencoder.boosters import BoosterSettings, Device, ModelType
+from claims_fraud.autoencoder.boosters import BoosterSettings, Device
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.checks import (
     check_columns,
@@ -40,6 +40,7 @@ from claims_fraud.autoencoder.persistence import content_hash, packed, read_mode
 from claims_fraud.autoencoder.plan import Plan
 from claims_fraud.autoencoder.reasons import Explainer
 from claims_fraud.autoencoder.threads import mapped, thread_count
+from claims_fraud.choices import ModelType
 
 # Columns that a value is compared with one by one: those that tell most of it.
 MOST_PARTNERS = 16

@@ -202,7 +202,7 @@ def propose_columns(frame: pd.DataFrame) -> str:
     if dates:
         special["other_dates"] = _list(dates), "each gives days_since_…, its days before the claim"
     if sets:
-        special["code_sets"] = _list(sets), "which of a set's columns a code stands in tells nothing"
+        special["code_sets"] = _list(sets), "their order has no meaning; take out a principal code"
     if "status" in roles:
         special["reversal"] = _list(_reversals(frame[roles["status"].name])), "what takes another row back"
     return "\n".join(

@@ -76,27 +76,6 @@ def latest_version(table: str) -> str:
     return f"Delta version {latest['version']}"
 
 
-def spark_message(error: Exception) -> str | None:
-    """Return the kinds of a Spark error and the file it is about; None for other errors.
-
-    Not its text, which may have whole rows in it.
-    """
-    if not type(error).__module__.startswith(("pyspark.", "py4j.")):
-        return None
-    kinds = dict.fromkeys(re.findall(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)*)\]", str(error)))
-    files = dict.fromkeys(re.findall(r"reading file (\S+?)\.?(?:\s|$)", str(error)))
-    return ", ".join([*kinds, *files]) or type(error).__name__
-
-
-def unreadable_file(error: BaseException) -> str | None:
-    """Return what to say of an error that Spark met in a file while it read it to the end; None for other errors."""
-    if isinstance(error, Exception) and "FAILED_READ_FILE" in (told := spark_message(error) or ""):
-        return (
-            f"a file of the claims cannot be read ({told}). It is damaged or cut short; write it again from its source."
-        )
-    return None
-
-
 def _local_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     from delta import configure_spark_with_delta_pip  # noqa: PLC0415 - an extra
     from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra

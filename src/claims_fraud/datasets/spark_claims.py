@@ -32,8 +32,9 @@ from claims_fraud.claims.reading import (
     read_claims,
 )
 from claims_fraud.datasets.data_version import listing_version
-from claims_fraud.datasets.session import current_session, latest_version, spark_message
+from claims_fraud.datasets.session import current_session, latest_version
 from claims_fraud.errors import InputError
+from claims_fraud.failures import spark_message
 from claims_fraud.frames.on_spark import quoted, spark_schema
 from claims_fraud.statistics.values import value_text
 

@@ -34,6 +34,7 @@ ARTEFACT, DATA = "model", "data/model"
 # Of the package, what a model needs to score where it is not installed: copied beside it.
 CODE = (
     "__init__.py",
+    "choices.py",
     "errors.py",
     "files.py",
     "statistics",

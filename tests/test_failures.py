@@ -1,0 +1,50 @@
+"""What fails outside of the project is one paragraph: what, where, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from claims_fraud.failures import explain
+
+
+class TestDisk:
+    def test_a_full_disk(self) -> None:
+        error = OSError(errno.ENOSPC, "No space left on device", "data/04_feature/features.parquet")
+        assert explain([error]) == (
+            "data/04_feature/features.parquet cannot be written: there is no space left on the disk. Free some, or "
+            "write elsewhere with --params=data_root=PATH,tracking_uri=sqlite:///PATH/mlflow.db."
+        )
+
+    def test_as_arrow_tells_it(self) -> None:
+        told = explain([OSError("Error writing bytes to file. Detail: [errno 28] No space left on device")])
+        assert told is not None
+        assert told.startswith("a file cannot be written: there is no space left on the disk.")
+
+    @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+    def test_what_may_not_be_written(self, number: int) -> None:
+        told = explain([OSError(number, "no", "data")])
+        assert told is not None
+        assert told.startswith("data cannot be written: ")
+
+    def test_another_error_is_a_bug(self) -> None:
+        assert explain([OSError(errno.EBADF, "Bad file descriptor"), KeyError("x")]) is None
+
+
+class TestDatabase:
+    def test_of_mlflow(self) -> None:
+        error = MlflowException("(sqlite3.OperationalError) attempt to write a readonly database [SQL: …]")
+        error.__cause__ = sqlite3.OperationalError("attempt to write a readonly database")
+        told = explain([error])
+        assert told is not None
+        assert told.startswith("MLflow's database cannot be used: attempt to write a readonly database. Make file and")
+
+    def test_a_server_that_does_not_answer(self) -> None:
+        error = MlflowException("API request to http://me:secret@host/api failed with exception: refused\nmore lines")
+        assert explain([error]) == (
+            "MLflow says: API request to http://me:***@host/api failed with exception: refused. tracking_uri says "
+            "where it is."
+        )
