@@ -177,6 +177,7 @@ class TestFindings:
         assert findings(checked_claims(raw, COLUMNS, LENIENT, TODAY), COLUMNS) == {
             "rows": 4,
             "rejected": 3,
+            "tidied": dict.fromkeys(["claim_id", "patient_id", "provider_id", "code"], 0),
             "superseded": 0,
             "reversed": 0,
             "reasons": {

@@ -25,6 +25,7 @@ from claims_fraud.claims.rows import (
     reasons_by_row,
     required_columns,
     texts,
+    tidied,
     truths,
     typed_claims,
 )
@@ -257,6 +258,11 @@ class TestTexts:
         assert texts(values).dtype == object
         assert texts(values).tolist() == expected
 
+    def test_blanks_around_are_no_part_and_letters_are_composed(self) -> None:
+        values = pd.Series(["A1 ", "\tA1", "A\u030angstro\u0308m", "a b", " ", 7])
+        assert texts(values).tolist() == ["A1", "A1", "Ångström", "a b", None, "7"]
+        assert tidied(values) == 3
+
     @pytest.mark.parametrize("dtype", STRINGS)
     def test_of_text_with_blank_as_missing(self, dtype: Any) -> None:
         values = pd.Series(["0250", "", "  ", None, "Ångström", "nan"], dtype=dtype)
@@ -265,6 +271,18 @@ class TestTexts:
     def test_a_code_does_not_depend_on_its_batch(self) -> None:
         values = pd.Series([250.0, 250.5])
         assert texts(values)[:1].tolist() == texts(values[:1]).tolist()
+
+
+class TestNested:
+    @pytest.mark.parametrize("value", [["x"], {"a": 1}, ("x",), np.array(["x"])])
+    def test_a_role_takes_single_values(self, value: Any) -> None:
+        names = dict.fromkeys(required_columns(COLUMNS), "1")
+        raw = pd.DataFrame([names, names])
+        raw["code"] = pd.Series([None, value], dtype=object)
+        with pytest.raises(
+            InputError, match="'code' holds lists or structures, and a role takes single"
+        ):
+            typed_claims(raw, COLUMNS)
 
 
 class TestColumnsFound:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from claims_fraud import frames
 from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters
+from claims_fraud.errors import InputError
 from claims_fraud.pipelines.data_ingestion.nodes import (
     check_claims,
     derive_claim_features,
@@ -40,8 +42,12 @@ ROWS = [
     ("E", 1, None, "void", 40.0, "B02", None, None, None),
     ("F", 1, None, "paid", -7.0, "B02", None, None, None),
     ("G", None, None, "paid", 50.0, None, "B02", None, None),
-    ("H/1", 1, None, "paid", 60.0, None, "B02", "E11", None),
+    ("H/1 ", 1, None, "paid", 60.0, None, " B02", "E11", None),
 ]
+TYPES = (
+    "claim string, line long, written string, state string, claim_amount double, dx1 string, dx2 string, dx3 string, "
+    "outcome string, claim_date string, start string, provider_id string, code string"
+)
 
 
 def ingested(raw) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,6 +59,12 @@ def ingested(raw) -> tuple[pd.DataFrame, pd.DataFrame]:
     rejected = rejected.sort_values(["claim", "written"], ignore_index=True)
     features = features.sort_values("claim_line", ignore_index=True)
     return features.astype(dict.fromkeys(COLUMNS.dates, "datetime64[ns]")), rejected
+
+
+def test_a_list_in_a_role_is_refused(spark):
+    claims = spark.createDataFrame([], TYPES.replace("code string", "code array<string>"))
+    with pytest.raises(InputError, match="'code' holds lists or structures"):
+        check_claims(claims, COLUMNS, RULES, "2025-06-30")
 
 
 def test_as_on_pandas(spark):
@@ -84,9 +96,7 @@ def test_as_on_pandas(spark):
     assert features["provider_claims_that_day"].tolist() == [0.0, 1.0, 2.0]
     assert features["outcome"].fillna(-1).tolist() == [1.0, -1.0, -1.0]
 
-    types = "claim string, line long, written string, state string, claim_amount double, dx1 string, dx2 string, "
-    types += "dx3 string, outcome string, claim_date string, start string, provider_id string, code string"
     rows = raw.astype(object).where(raw.notna(), None).to_numpy().tolist()
-    on_spark, rejected_on_spark = ingested(spark.createDataFrame(rows, types).repartition(3))
+    on_spark, rejected_on_spark = ingested(spark.createDataFrame(rows, TYPES).repartition(3))
     pd.testing.assert_frame_equal(on_spark, features)
     assert rejected_on_spark["rejection_reasons"].tolist() == rejected["rejection_reasons"].tolist()

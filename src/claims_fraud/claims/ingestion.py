@@ -32,6 +32,7 @@ from claims_fraud.claims.rows import (
     AS_IT_IS,
     DATE,
     NUMBER,
+    TEXT,
     broken_rules,
     check_columns,
     duplicate_rules,
@@ -39,6 +40,7 @@ from claims_fraud.claims.rows import (
     kinds,
     not_of_kind,
     reasons_by_row,
+    tidied,
     typed_claims,
 )
 from claims_fraud.claims.splits import split_claims
@@ -145,6 +147,7 @@ def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         "superseded": int(said.str.startswith(SUPERSEDED).sum()),
         "reversed": int(said.str.startswith((REVERSED, REVERSES)).sum()),
         "reasons": each.value_counts().to_dict(),
+        "tidied": {name: tidied(checked[name]) for name, kind in expected.items() if kind == TEXT},
         "present": {name: int(is_present(checked[name]).sum()) for name in expected},
         "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
         "example": [str(checked.loc[reasons.index[0], columns.claim_id]), reasons.iloc[0]] if len(reasons) else None,
@@ -156,7 +159,10 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
     return {
         **{name: one[name] + other[name] for name in ("rows", "rejected", "superseded", "reversed")},
         "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
-        "present": {name: number + other["present"][name] for name, number in one["present"].items()},
+        **{
+            count: {name: number + other[count][name] for name, number in one[count].items()}
+            for count in ("tidied", "present")
+        },
         "wrong": {**other["wrong"], **one["wrong"]},
         "example": one["example"] or other["example"],
     }
@@ -171,6 +177,9 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
         _check_kind(name, kind, found)
     valid = rows - rejected - aside
     logger.info("%s claims read: %s valid, %s rejected", f"{rows:,}", f"{valid:,}", f"{rejected:,}")
+    for name, number in found["tidied"].items():
+        if number:
+            logger.info("%s: %s values normalized (blanks around them removed, Unicode NFC)", name, f"{number:,}")
     for number, what in (
         (found["superseded"], "superseded by later rows"),
         (found["reversed"], "reversals or reversed by one"),

@@ -7,6 +7,7 @@ unusual but possible: judging that is the autoencoder's work.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
@@ -28,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 
 NUMBER, DATE, TEXT, TRUTH = "a number", "a date", "text", "1 or 0, yes or no, true or false"
 WORDS = {"1": 1, "yes": 1, "y": 1, "true": 1, "t": 1, "0": 0, "no": 0, "n": 0, "false": 0, "f": 0}
+NESTED = (list, tuple, dict, np.ndarray)
 # Numbers as Python writes them, dates in ISO 8601.
 AS_IT_IS = ReadParameters()
 # The zone of a moment in ISO 8601.
@@ -100,6 +102,8 @@ def typed_claims(
     for name in columns.roles:
         if name not in raw:
             continue
+        if raw[name].dtype == object:
+            refuse_nested([name] if any(isinstance(value, NESTED) for value in raw[name]) else [])
         kind = _kind(name, columns)
         values = without_missing(raw[name], read.missing_values_of(name))
         if kind == TRUTH:
@@ -310,15 +314,36 @@ def _may_be_date(value: Any, written: str | None) -> bool:
 
 
 def texts(values: pd.Series) -> pd.Series:
-    """Return the values as str, blank ones as None; whole numbers lose their ``.0`` (codes read as floats)."""
+    """Return the values as str, blank ones as None; whole numbers lose their ``.0`` (codes read as floats).
+
+    Blanks around a text are no part of it, and its characters are composed (Unicode's NFC).
+    """
     known = zip(values.astype(object), values.notna(), strict=True)
     return pd.Series([_text(value) if there else None for value, there in known], values.index, dtype=object)
 
 
 def _text(value: Any) -> str | None:
     # Value by value, so that a code does not depend on which others stand in its batch.
-    text = value_text(value)
-    return text if text.strip() else None
+    text = value_text(value).strip()
+    return unicodedata.normalize("NFC", text) or None
+
+
+def tidied(values: pd.Series) -> int:
+    """Return how many texts `texts` brings to another form: without blanks around them, composed."""
+    if values.dtype.kind in "biufmM":
+        return 0
+    given = [value for value in values.astype(object) if isinstance(value, str) and value.strip()]
+    return sum(value != value.strip() or not unicodedata.is_normalized("NFC", value) for value in given)
+
+
+def refuse_nested(names: Iterable[str]) -> None:
+    """Raise InputError if there are any: columns with a role that hold lists or structures."""
+    found = list(names)
+    if found:
+        raise InputError(
+            f"column {listed(map(repr, found))} holds lists or structures, and a role takes single values. Remove it "
+            "from `columns:`, or give each element a column of its own (columns.code_sets puts such together)."
+        )
 
 
 def is_present(values: pd.Series) -> pd.Series:

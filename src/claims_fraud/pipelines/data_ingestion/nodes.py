@@ -24,7 +24,7 @@ from claims_fraud.claims.ingestion import (
     valid_claims,
 )
 from claims_fraud.claims.lines import with_claim_id
-from claims_fraud.claims.rows import AS_IT_IS, check_columns
+from claims_fraud.claims.rows import AS_IT_IS, check_columns, refuse_nested
 from claims_fraud.claims.splits import SPLITS, claims_by_day, claims_of_split
 from claims_fraud.claims.tables import claims_schema, features_schema, rejected_schema
 from claims_fraud.claims.windows import Window
@@ -43,6 +43,9 @@ def check_claims(
 ) -> Frame:
     """Return every row as it came, with the rules that it breaks."""
     check_columns(claims.columns, columns)
+    # pandas has no type for these; there they are found among the values.
+    nested = [field.name for field in frames.schema_of(claims) if pa.types.is_nested(field.type)]
+    refuse_nested(name for name in nested if name in columns.roles)
     day = date.fromisoformat(as_of)
     if columns.claim_id_columns:
         claim_id = pa.field(columns.claim_id, pa.string())
