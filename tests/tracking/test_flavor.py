@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,7 +11,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import scoring_server
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.errors import InputError
@@ -112,6 +116,56 @@ class TestBadInput:
         with pytest.raises(MlflowException, match="num_features column 'age' holds what is no number") as raised:
             loaded.predict(claims.assign(age="old"))
         assert raised.value.get_http_status_code() == 400
+
+    @pytest.mark.parametrize("given", [101, 100, -5, float("nan"), None])
+    def test_a_percentile_that_the_pipeline_refuses_is_refused(self, loaded, claims, given):
+        with pytest.raises(MlflowException, match="allowed are numbers from 0 to below 100"):
+            loaded.predict(claims.head(1), params={"threshold_percentile": given})
+
+
+ODD = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5) | st.lists(st.none(), max_size=1)
+ROWS = st.lists(
+    st.fixed_dictionaries({"code": ODD | st.just("visit"), "amount": ODD, "age": ODD | st.just(5)}), max_size=3
+)
+NAMED = st.sampled_from(["dataframe_records", "dataframe_split", "inputs", "instances"])
+BODIES = (
+    st.builds(lambda rows: {"dataframe_records": rows}, ROWS)
+    | st.dictionaries(NAMED, ROWS | ODD | st.dictionaries(st.sampled_from(["code", "amount", "columns"]), ODD))
+    | st.builds(lambda one, given: {**one, "params": {"threshold_percentile": given}}, st.just({"inputs": []}), ODD)
+)
+
+
+def answer(app, body: str) -> tuple[int, str]:
+    """Return status and text of what the server answers to a request for scores."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body.encode("utf-8", "surrogatepass"), "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/invocations",
+        "query_string": b"", "headers": [(b"content-type", b"application/json")], "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
+
+
+class TestServed:
+    def test_junk_is_refused_and_never_an_error_of_the_server(self, loaded):
+        app = scoring_server.init(loaded)
+
+        @settings(max_examples=100, deadline=None)
+        @given(BODIES)
+        def try_one(body):
+            status, text = answer(app, json.dumps(body))
+            assert status in {200, 400}
+            if status == 200:
+                assert all(np.isfinite(row["fraud_score"]) for row in json.loads(text)["predictions"])
+
+        try_one()
 
 
 class TestArtefact:

@@ -56,7 +56,7 @@ from claims_fraud.tracking.flavor import _load_pyfunc
 """
 REQUIREMENTS = ("mlflow", "catboost", "xgboost", "numpy", "pandas", "scikit-learn", "scipy")
 REASONS = 3
-PERCENTILE = "threshold_percentile"
+PERCENTILE, HIGHEST = "threshold_percentile", 100
 RESULTS = {
     "fraud_score": DataType.double,
     "fraud_percentile": DataType.double,
@@ -90,8 +90,9 @@ class ClaimsScorer:
         Raises
         ------
         MlflowException
-            If the columns will not do; a server answers with status 400.
+            If the columns or the percentile will not do; a server answers with status 400.
         """
+        threshold = _threshold((params or {}).get(PERCENTILE))
         try:
             judgement = self._model.judge(model_input)
             reasons = self._model.reasons(model_input, judgement, top=REASONS)
@@ -99,7 +100,7 @@ class ClaimsScorer:
             raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
         percentile = self._model.percentile(judgement.scores)
         scores = {"fraud_score": judgement.scores, "fraud_percentile": percentile}
-        flagged = percentile > (params or {})[PERCENTILE]
+        flagged = percentile > threshold
         # A Spark UDF would make the word None of a reason that is null.
         return reasons.fillna("").assign(**scores, flagged=flagged)[list(RESULTS)]
 
@@ -207,6 +208,16 @@ def input_example(model: ClaimsTreeAutoencoder) -> pd.DataFrame:
 def _load_pyfunc(path: str) -> ClaimsScorer:
     """Return what MLflow wraps as a pyfunc model, from the artefact's folder."""
     return ClaimsScorer(ClaimsTreeAutoencoder.load(path))
+
+
+def _threshold(given: Any) -> float:
+    """Return the percentile that a request gives; raise MlflowException if it is none, as the pipeline does."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < HIGHEST:
+        return float(given)
+    raise MlflowException(
+        f"{PERCENTILE} is {given!r}; allowed are numbers from 0 to below {HIGHEST}. Leave it out for the model's own.",
+        error_code=INVALID_PARAMETER_VALUE,
+    )
 
 
 def _most_frequent(encoder: CategoryEncoder) -> str | None:
