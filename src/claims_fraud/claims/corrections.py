@@ -38,7 +38,8 @@ def may_be_reversed(columns: Columns, signed: tuple[str, ...]) -> bool:
 
 def count_reversals(raw: pd.DataFrame, columns: Columns, read: ReadParameters = AS_IT_IS) -> dict[str, int]:
     """Return how many rows look like reversals."""
-    return {"reversals": int(_is_reversal(_typed(raw, columns, read), columns).sum())}
+    names = [name for name in (columns.claim_amount, columns.status) if name]
+    return {"reversals": int(_is_reversal(typed_claims(raw[names], columns, read)[0], columns).sum())}
 
 
 def with_reversals(raw: pd.DataFrame, columns: Columns, read: ReadParameters = AS_IT_IS) -> pd.DataFrame:
