@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from claims_fraud.cli import _causes
 from claims_fraud.failures import explain
 
 
@@ -35,10 +38,19 @@ class TestDisk:
 
 
 class TestDatabase:
+    def test_what_mlflow_wraps_is_told_by_the_database_itself(self, tmp_path: Path) -> None:
+        client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+        client.create_experiment("one")
+        (tmp_path / "mlflow.db").unlink()
+        with pytest.raises(MlflowException) as raised:
+            client.create_experiment("two")
+        told = explain(_causes(raised.value))
+        assert told is not None
+        assert told.startswith("MLflow's database cannot be used: attempt to write a readonly database. Make file and")
+
     def test_of_mlflow(self) -> None:
         error = MlflowException("(sqlite3.OperationalError) attempt to write a readonly database [SQL: …]")
-        error.__cause__ = sqlite3.OperationalError("attempt to write a readonly database")
-        told = explain([error])
+        told = explain([error, sqlite3.OperationalError("attempt to write a readonly database")])
         assert told is not None
         assert told.startswith("MLflow's database cannot be used: attempt to write a readonly database. Make file and")
 

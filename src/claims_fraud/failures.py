@@ -36,12 +36,14 @@ LONGEST = 400
 
 
 def explain(causes: Iterable[BaseException]) -> str | None:
-    """Return what happened, where, and what to do, of the first of some causes that is known; None if none is."""
-    for cause in causes:
-        told = unreadable_file(cause) or _of_disk(cause) or _of_database(cause) or _of_mlflow(cause) or _of_spark(cause)
-        if told:
-            return without_password(told)
-    return None
+    """Return what happened, where, and what to do, of the cause that says most of it; None if none is known.
+
+    MLflow wraps what its database says, which says more, as that does what the disk says.
+    """
+    every = list(causes)
+    kinds = (unreadable_file, _of_disk, _of_database, _of_mlflow, _of_spark)
+    told = next(filter(None, (kind(cause) for kind in kinds for cause in every)), None)
+    return without_password(told) if told else None
 
 
 def spark_message(error: Exception) -> str | None:
@@ -86,10 +88,7 @@ def _of_database(error: BaseException) -> str | None:
 def _of_mlflow(error: BaseException) -> str | None:
     if not any(kind.__name__ == "MlflowException" for kind in type(error).__mro__):
         return None
-    cause = error.__cause__ or error.__context__
-    # The database's own words say more.
-    known = _of_database(cause) if cause else None
-    return known or f"MLflow says: {_first_sentence(str(error))} tracking_uri says where it is."
+    return f"MLflow says: {_first_sentence(str(error))} tracking_uri says where it is."
 
 
 def _of_spark(error: BaseException) -> str | None:
