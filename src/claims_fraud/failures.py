@@ -16,7 +16,7 @@ from claims_fraud.errors import without_password
 DISK = {
     errno.ENOSPC: "there is no space left on the disk. Free some",
     errno.EDQUOT: "the disk quota is used up. Free some space",
-    errno.EROFS: "it is on a file system that is read only. Make it writable",
+    errno.EROFS: "the file system is read only. Make it writable",
     errno.EACCES: "permission is denied. Change the permissions",
     errno.EPERM: "permission is denied. Change the permissions",
 }

@@ -61,7 +61,8 @@ class Columns(BaseModel):
     )
     claim_id_columns: tuple[str, ...] = Field((), description="What `claim_id` is made of, where it was a list.")
     line: str | None = Field(
-        None, description="Numbers the lines of a claim, one of the columns of `claim_id`; people get whole claims."
+        None,
+        description="Column of `claim_id` that numbers the lines of a claim; `top_claims` then lists whole claims.",
     )
     updated_at: str | None = Field(
         None, description="When a row was written or corrected: of rows that share a claim id the newest counts."
