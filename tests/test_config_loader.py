@@ -65,6 +65,13 @@ class TestWithSettings:
             with_settings({"settings": "nowhere.yml"})
 
 
+def test_an_environment_may_be_one_file() -> None:
+    loader = ConfigLoader(str(REPOSITORY / "conf"), "medicare", {"raw_claims": "other.parquet"}, **CONFIG_LOADER_ARGS)
+    assert loader["parameters"]["columns"]["claim_id"] == "ClaimID"
+    assert loader["catalog"]["features"]["filepath"] == "data/medicare/04_feature/features.parquet"
+    assert loader["catalog"]["raw_claims"]["filepath"] == "other.parquet"
+
+
 @pytest.mark.parametrize(
     ("env", "dataset", "key", "where"),
     [

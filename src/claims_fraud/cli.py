@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from claims_fraud.choices import DriftLimit, ModelType, Period
+from claims_fraud.config_loader import environment_file
 from claims_fraud.errors import GateNotPassed, InputError, listed, nearest
 from claims_fraud.failures import explain
 
@@ -96,7 +97,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _check_environment(env: str | None, conf_source: str | None) -> None:
     folder = Path(conf_source or settings.CONF_SOURCE)
-    if env is None or not folder.is_dir() or (folder / env).is_dir():
+    if env is None or not folder.is_dir() or (folder / env).is_dir() or environment_file(folder, env):
         return
     known = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != "base")
     raise click.UsageError(f"Environment {env!r} is unknown: {folder.name}/ has {listed(known)}.{nearest(env, known)}")

@@ -28,7 +28,18 @@ class ConfigLoader(OmegaConfigLoader):
         runtime_params: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(conf_source, env, with_settings(runtime_params or {}), **options)
+        given = dict(runtime_params or {})
+        file = environment_file(conf_source, env)
+        if file is not None:
+            given, env = {SETTINGS: str(file), **given}, None
+        super().__init__(conf_source, env, with_settings(given), **options)
+
+
+def environment_file(conf_source: str | Path, env: str | None) -> Path | None:
+    """Return the file of an environment that is one file, ``conf/ENV.yml``: settings for the default environment."""
+    folder = Path(conf_source)
+    file = folder / f"{env}.yml"
+    return file if env and file.is_file() and not (folder / env).is_dir() else None
 
 
 def with_settings(given: Mapping[str, Any]) -> dict[str, Any]:
