@@ -11,7 +11,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 
 SAMPLE := data/01_raw
 
-.PHONY: help run run-databricks spark test test-bundle check lint format lock lock-check mlflow viz notebook package clean \
+.PHONY: help run run-databricks spark test test-bundle fuzz check lint format lock lock-check mlflow viz notebook package clean \
 	benchmark-spark benchmark-kill benchmark-kill-runs benchmark-schemes benchmark-quality benchmark-speed \
 	benchmark-providers benchmark-outcomes benchmark-drift benchmark-monitoring
 
@@ -40,6 +40,11 @@ test: .venv/dev ## Set up and run the tests
 
 test-bundle: .venv/dev ## Build the wheel and the configuration, run them in a clean environment, and serve a model in another
 	@$(BIN)/python -m pytest tests/end_to_end -m bundle
+
+FUZZ_SECONDS ?= 600
+
+fuzz: .venv/dev ## Give every public entry point odd data for FUZZ_SECONDS; none may fail but by a refusal in words
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s --numprocesses 0 tests/fuzz
 
 check: lint lock-check ## Run what CI runs beside the tests
 	@$(BIN)/lint-imports --no-logo

@@ -132,6 +132,26 @@ class TestMistakes:
     def test_a_key_like_no_other_gets_no_suggestion(self):
         assert "Did you mean" not in message(training={"zzz": 1})
 
+    @pytest.mark.parametrize(
+        ("key", "value", "told"),
+        [
+            ("encoding", "rot13", "'rot13' is not a text encoding"),
+            ("date_format", "%", "'%' is not a date format"),
+            ("date_format", {"born": "%Q"}, "'%Q' is not a date format"),
+            ("separator", "é", "'é' cannot be used; give one ASCII character"),
+            ("quote", "\n", "cannot be used; give one ASCII character"),
+            ("separator", '"', "separator and quote are both '\"'"),
+        ],
+    )
+    def test_a_way_of_writing_that_nothing_is_written_in(self, key, value, told):
+        assert told in message(read={key: value})
+
+    @pytest.mark.parametrize(
+        "block", [{"numeric": None, "other_dates": ["start"]}, {"categorical": 1, "code_sets": [["a", "b"]]}]
+    )
+    def test_columns_that_are_no_list(self, block):
+        assert "columns." in message(columns=block)
+
     def test_a_missing_key(self):
         assert message(scoring={}).startswith("Parameter 'scoring.scored_at' is not set.")
 

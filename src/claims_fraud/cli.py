@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate was not passed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -28,6 +29,8 @@ from claims_fraud.failures import explain
 
 # Ours, and those of configuration that cannot be read.
 MISTAKES = (InputError, YAMLError, OmegaConfBaseException, MissingConfigException)
+# Loggers of Kedro's runners.
+RUNNERS = ("kedro.runner.sequential_runner", "kedro.runner.thread_runner")
 
 
 @click.group(name="claims_fraud")
@@ -75,10 +78,14 @@ class one_paragraph:
     """Context in which a user's mistake ends the command with its message, and a bug keeps its traceback."""
 
     def __enter__(self) -> None:
-        """Do nothing."""
+        """Leave out Kedro's advice to repeat a command: what was wrong with it is still wrong then."""
+        for name in RUNNERS:
+            logging.getLogger(name).addFilter(_is_worth_telling)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Raise a ClickException in place of a mistake."""
+        for name in RUNNERS:
+            logging.getLogger(name).removeFilter(_is_worth_telling)
         causes = list(_causes(error))
         # Ours first: what reads configuration wraps them in errors of its own.
         mistake: object = next((cause for kind in MISTAKES for cause in causes if isinstance(cause, kind)), None)
@@ -86,6 +93,10 @@ class one_paragraph:
         if mistake is not None:
             kind_told = GateError if isinstance(mistake, GateNotPassed) else click.ClickException
             raise kind_told(" ".join(str(mistake).split())) from error
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("No nodes ran")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

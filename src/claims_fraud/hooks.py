@@ -119,7 +119,7 @@ class ProjectHooks:
         events = EventLog(Path(coordination.event_folder)) if coordination.event_folder else None
         self.coordinator, self.begun = Coordinator(self.plugins, events, coordination.fatal), set[str]()
         let_catalog_read(self.parameters)
-        _start_spark(loader, self.parameters.columns)
+        _prepare_spark(loader, self.parameters.columns)
         # After what takes less to mend, and since it takes seconds.
         from claims_fraud.tracking.server import checked  # noqa: PLC0415
 
@@ -131,8 +131,11 @@ class ProjectHooks:
     ) -> Generator[None, Any, Any]:
         """Log parameters, environment and versions of code and data to the run that kedro-mlflow opens."""
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
+        from claims_fraud.datasets.session import start_prepared_session  # noqa: PLC0415 - Spark is an extra
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
+        # Before any node, so that a Java that is missing is told at once.
+        start_prepared_session()
         _check_model_asked_for(pipeline, self.parameters.scoring.model)
         _check_runner(str(run_params.get("runner")))
         self.catalog, self.to_register = catalog, None
@@ -317,8 +320,8 @@ def _check_runner(runner: str) -> None:
         )
 
 
-def _start_spark(loader: AbstractConfigLoader, columns: Columns) -> None:
-    """Start Spark if the environment has a `spark.yml`, before a dataset asks for a session."""
+def _prepare_spark(loader: AbstractConfigLoader, columns: Columns) -> None:
+    """Say what Spark is started with, if the environment has a `spark.yml`."""
     try:
         settings = loader["spark"]
     except MissingConfigException:
@@ -329,10 +332,10 @@ def _start_spark(loader: AbstractConfigLoader, columns: Columns) -> None:
             f"columns: {listed(map(repr, unusable))} cannot be read with Spark, to which a dot or a backtick in a name "
             "is a part of a column. Rename them in the raw claims, for example in a view, and under `columns:`."
         )
-    from claims_fraud.datasets.session import start_session  # noqa: PLC0415 - Spark is an extra
+    from claims_fraud.datasets.session import prepare_session  # noqa: PLC0415 - Spark is an extra
 
     catalog = (loader.runtime_params or {}).get("catalog", loader["globals"]["catalog"])
-    start_session(settings, catalog)
+    prepare_session(settings, catalog)
 
 
 def _data_versions(

@@ -131,6 +131,18 @@ class TestCsv:
         with pytest.raises(InputError, match=r"holds march.csv, april.csv; wanted is a ZIP of one CSV"):
             read_claims(tmp_path / "claims.csv.zip")
 
+    @pytest.mark.parametrize("name", ["claims.csv.gz", "claims.csv.zip"])
+    @pytest.mark.parametrize("content", [b"id,amount\n1,2\n", gzip.compress(b"id,amount\n1,2\n")[:-9]])
+    def test_a_damaged_archive_is_refused(self, tmp_path: Path, name: str, content: bytes) -> None:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=rf"{name} cannot be unpacked"):
+            read_claims(tmp_path / name)
+
+    def test_utf_16_without_a_byte_order_mark_is_refused_by_its_encoding(self, tmp_path: Path) -> None:
+        (tmp_path / "claims.csv").write_bytes(b"\0\0")
+        with pytest.raises(InputError, match="is not utf-16 text"):
+            read_claims(tmp_path / "claims.csv", read=ReadParameters(encoding="utf-16"))
+
     @pytest.mark.parametrize("content", ["", "\n\n"])
     def test_empty_file(self, write: Write, content: str) -> None:
         with pytest.raises(InputError, match=r"claims.csv is an empty file. Write it again"):

@@ -60,6 +60,15 @@ def test_a_volume_that_is_not_here_is_told():
         session.start_session({"spark.sql.warehouse.dir": "/Volumes/main/claims/artifacts/warehouse"}, "main")
 
 
+def test_a_prepared_session_is_started_once_by_whoever_asks_for_one(spark, monkeypatch):
+    started = []
+    monkeypatch.setattr(session, "start_session", lambda *given: started.append(given))
+    session.prepare_session({"spark.master": "local[1]"}, "main")
+    assert started == []
+    assert session.current_session() is session.current_session() is spark
+    assert started == [({"spark.master": "local[1]"}, "main")]
+
+
 class TestSession:
     def test_that_of_databricks_is_taken_as_it_is(self, spark, monkeypatch):
         monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")

@@ -33,6 +33,10 @@ def test_without_formulas(value, cell):
     assert without_formulas(pd.DataFrame({"code": [value]}, dtype=object))["code"].tolist() == [cell]
 
 
+def test_columns_whose_names_are_no_text_are_escaped_too():
+    assert without_formulas(pd.DataFrame({0: ["=1+1"]})).to_dict("list") == {0: ["'=1+1"]}
+
+
 def test_numbers_and_dates_are_as_they_are():
     table = pd.DataFrame({"amount": [-1.5], "day": pd.to_datetime(["2025-01-01"]), "flagged": [True]})
     pd.testing.assert_frame_equal(without_formulas(table), table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,9 +11,12 @@ import pytest
 
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns, DataIngestion
+from claims_fraud.claims.rows import numbers
 from claims_fraud.drift import PSIMonitor, ReferenceProfile
 from claims_fraud.errors import InputError
 from claims_fraud.fairness import FairnessAnalyzer
+from claims_fraud.statistics.frames import check_frame
+from claims_fraud.statistics.values import holds_numbers
 
 CLAIMS = pd.DataFrame({"code": ["x", "y"] * 20, "amount": np.arange(40.0), "sex": ["f", "m"] * 20})
 TWICE = pd.concat([CLAIMS, CLAIMS[["amount", "code", "sex"]]], axis=1)
@@ -107,3 +112,15 @@ def test_bands_of_a_number_that_is_mostly_one_value():
     data = pd.DataFrame({"disability_days": days})
     groups = FairnessAnalyzer(data, days.astype(float), ["disability_days"]).get_bias_summary()["group"]
     assert set(groups) == {"below 7", "7 and above"}
+
+
+def test_check_frame_with_a_signalling_nan_names_the_column():
+    frame = pd.DataFrame({"x": [Decimal("sNaN"), None], "y": ["a", None]}, dtype=object)
+    with pytest.raises(InputError, match=r"column 'x' holds a signalling NaN \(Decimal\('sNaN'\)\)"):
+        check_frame(frame)
+
+
+@pytest.mark.parametrize("values", [[1j, 2j], [1j, None]])
+def test_complex_numbers_are_no_numbers(values):
+    assert not holds_numbers(pd.Series(values))
+    assert numbers(pd.Series(values)).isna().all()

@@ -180,6 +180,8 @@ class Columns(BaseModel):
         if not isinstance(given, dict) or not isinstance(given.get("code_sets"), list | tuple):
             return given
         categorical = given.get("categorical", cls.model_fields["categorical"].default)
+        if not isinstance(categorical, list | tuple):
+            return given
         named = [name for one in given["code_sets"] if isinstance(one, list | tuple) for name in one]
         return {**given, "categorical": [*categorical, *(name for name in named if name not in categorical)]}
 
@@ -190,6 +192,8 @@ class Columns(BaseModel):
         if not isinstance(given, dict) or not isinstance(given.get("other_dates"), list | tuple):
             return given
         numeric = given.get("numeric", cls.model_fields["numeric"].default)
+        if not isinstance(numeric, list | tuple):
+            return given
         days = [f"{DAYS_SINCE}{name}" for name in given["other_dates"]]
         return {**given, "numeric": [*numeric, *(name for name in days if name not in numeric)]}
 

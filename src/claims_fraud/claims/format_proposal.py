@@ -111,7 +111,7 @@ def as_read(frame: pd.DataFrame, read: ReadParameters) -> pd.DataFrame:
         values = without_missing(frame[name], read.missing_values_of(name))
         known = values[is_present(values)]
         written = read.date_format_of(name)
-        text = known.map(lambda value: isinstance(value, str)).all() if len(known) else False
+        text = known.astype(object).map(lambda value: isinstance(value, str)).all() if len(known) else False
         if text and written and dates(known, written).notna().mean() >= MOSTLY:
             days = dates(values, written)
             values = days.dt.strftime("%Y-%m-%d").astype(object).where(days.notna(), None)

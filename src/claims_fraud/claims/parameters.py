@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
@@ -58,15 +58,37 @@ class ReadParameters(BaseModel):
     def _known_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                codecs.lookup(value)
+                # What Python calls a codec may be no encoding of text, such as rot13.
+                "".encode(value)
             except LookupError:
                 raise ValueError(
-                    f"{value!r} is no encoding; such are utf-8, utf-16, latin-1 and windows-1252"
+                    f"{value!r} is not a text encoding; examples are utf-8, utf-16, latin-1 and windows-1252"
                 ) from None
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _known_directives(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        for written in value.values() if isinstance(value, dict) else (value,):
+            try:
+                pd.to_datetime(pd.Series(["-"]), format=written or None, errors="coerce")
+            except ValueError as error:
+                raise ValueError(
+                    f"{written!r} is not a date format ({error}); examples are %d.%m.%Y and %m/%d/%y"
+                ) from None
+        return value
+
+    @field_validator("separator", "quote")
+    @classmethod
+    def _plain_character(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isascii() or value in "\r\n\0"):
+            raise ValueError(f"{value!r} cannot be used; give one ASCII character that does not end a line")
         return value
 
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
+        if self.separator == self.quote:
+            raise ValueError(f"separator and quote are both {self.quote!r}; make them differ")
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; make them differ")
         return self

@@ -292,7 +292,7 @@ def _summary(values: pd.Series) -> _Summary:
     words = _words(name)
     present = values[is_present(values)]
     kind = _kind(present.head(EXAMINED), words)
-    comparable = present.astype(str) if kind == "nested" else present
+    comparable = present.map(str) if kind == "nested" else present
     distinct = comparable.nunique()
     truth = distinct == BINARY and kind != "nested" and bool(truths(present).isin((0, 1)).all())
     below_zero = int((numbers(present) < 0).sum()) if kind == "number" else 0
@@ -308,7 +308,7 @@ def _words(name: str) -> str:
 def _kind(values: pd.Series, words: str) -> Kind:
     if any(hasattr(value, "__len__") and not isinstance(value, str) for value in values):
         return "nested"
-    text = values.astype(object).astype(str).str.strip()
+    text = values.astype(object).map(str).str.strip()
     named_date = re.search(DATE_NAME, words) is not None
     if _mostly(text.str.match(ISO_DATE)):
         return "date"

@@ -12,6 +12,7 @@ import csv as plain_csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -296,7 +297,10 @@ def header_of(file: Path, what: str, separator: str, read: ReadParameters) -> tu
     with _opened(file) as stream:
         text = io.TextIOWrapper(stream, encoding_of(file, read), errors="replace", newline="")
         reader = plain_csv.reader(text, delimiter=separator, quotechar=read.quote)
-        names = next((row for row in reader if row), [])
+        try:
+            names = next((row for row in reader if row), [])
+        except (UnicodeError, plain_csv.Error) as error:
+            raise InputError(not_text(what, read.encoding)) from error
         n_lines = reader.line_num
     if not names:
         raise InputError(f"{what} is an empty file. Write it again from its source.")
@@ -309,7 +313,20 @@ def header_of(file: Path, what: str, separator: str, read: ReadParameters) -> tu
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
-    """Yield the bytes of a file, unpacked where it is an archive of one."""
+    """Yield the bytes of a file, unpacked where it is an archive of one; raise InputError if it cannot be unpacked."""
+    try:
+        with _unpacked(file) as stream:
+            yield stream
+    # zipfile: RuntimeError for a password, NotImplementedError for a compression that it does not know.
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise InputError(
+            f"{file} cannot be unpacked ({error}). The archive is damaged, cut short, encrypted or of another format; "
+            "write it again, or unpack it and give the CSV."
+        ) from error
+
+
+@contextmanager
+def _unpacked(file: Path) -> Iterator[Any]:
     if file.name.lower().endswith(".gz"):
         with gzip.open(file) as stream:
             yield stream

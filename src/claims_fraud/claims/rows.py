@@ -23,7 +23,7 @@ from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import DERIVED, derivable, lacking
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
-from claims_fraud.statistics.values import as_floats, exact_number, value_text
+from claims_fraud.statistics.values import as_floats, number_or_text, value_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -213,8 +213,8 @@ def numbers(values: pd.Series, read: ReadParameters = AS_IT_IS) -> pd.Series:
 
     Text may be written as ``read`` says; in parentheses it is negative, as in accounts.
     """
-    if not pd.api.types.is_numeric_dtype(values):
-        values = values.astype(object).map(_number_or_text)
+    if not pd.api.types.is_numeric_dtype(values) or values.dtype.kind == "c":
+        values = values.astype(object).map(number_or_text)
         text = values.map(lambda value: isinstance(value, str)).astype(bool)
         if text.any() and (not read.plain_numbers or values[text].str.contains("(", regex=False).any()):
             values = values.copy()
@@ -240,11 +240,6 @@ def _plain(texts_of_numbers: pd.Series, read: ReadParameters) -> pd.Series:
         text = text.str.replace(group, "", regex=True)
     plain: pd.Series = text.str.replace(read.decimal, ".", regex=False).astype(object).mask(~fits, None)
     return plain
-
-
-def _number_or_text(value: Any) -> float | str | None:
-    number = exact_number(value)
-    return number if isinstance(number, float | str) else None
 
 
 def truths(values: pd.Series, yes: str | None = None) -> pd.Series:

@@ -25,6 +25,28 @@ OLDEST_JAVA = 17
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 
+# What a session is started with once a dataset asks for one: settings, and the catalog.
+_prepared: list[tuple[Mapping[str, Any], str]] = []
+
+
+def prepare_session(settings: Mapping[str, Any], catalog: str) -> None:
+    """Have the first dataset that needs a session start it; to list datasets, none is needed. See `start_session`."""
+    _prepared[:] = [(settings, catalog)]
+
+
+def start_prepared_session() -> None:
+    """Start the session that `prepare_session` was told of, if any, and if it is not there yet."""
+    if not _prepared:
+        return
+    prepared = _prepared.pop()
+    try:
+        start_session(*prepared)
+    except InputError:
+        # Who mends it, in a notebook, tries again.
+        _prepared.append(prepared)
+        raise
+
+
 def start_session(settings: Mapping[str, Any], catalog: str) -> SparkSession:
     """Return the session that the datasets then find, times in UTC.
 
@@ -55,6 +77,7 @@ def current_session() -> SparkSession:
     """Return the session that is there; by way of Kedro's, which knows Databricks Connect as well."""
     from kedro_datasets._utils.spark_utils import get_spark  # noqa: PLC0415 - an extra
 
+    start_prepared_session()
     session: SparkSession = get_spark()
     return session
 

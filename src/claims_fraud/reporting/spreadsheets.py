@@ -24,8 +24,11 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     >>> without_formulas(pd.DataFrame({"code": ["=1+1", "-5", "a\nb", None]}))["code"].tolist()
     ["'=1+1", '-5', 'a b', None]
     """
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    return table.assign(**{str(name): table[name].map(_harmless, na_action="ignore") for name in texts})
+    return table.apply(_harmless_column)
+
+
+def _harmless_column(values: pd.Series) -> pd.Series:
+    return values if values.dtype.kind in "biufmM" else values.map(_harmless, na_action="ignore")
 
 
 def _harmless(value: Any) -> Any:

@@ -60,6 +60,8 @@ def as_floats(values: pd.Series) -> Floats:
         different, places = np.unique(singles, return_inverse=True)
         decimals: Floats = different.astype("U").astype(np.float64)[places]
         return decimals
+    if values.dtype.kind == "c":
+        raise TypeError("complex numbers have no order")
     if isinstance(values.dtype, pd.ArrowDtype):
         values = values.astype(object)
     if values.dtype == object:
@@ -68,12 +70,18 @@ def as_floats(values: pd.Series) -> Floats:
     return numbers
 
 
+def number_or_text(value: Any) -> float | str | None:
+    """Return a number as the float64 that it stands for, text as it is, and None for anything else."""
+    number = exact_number(value)
+    return number if isinstance(number, float | str) else None
+
+
 def holds_numbers(values: pd.Series) -> bool:
     """Return whether a column has numbers, in whatever they are stored, and no truth values."""
     if pd.api.types.is_bool_dtype(values):
         return False
     if pd.api.types.is_numeric_dtype(values):
-        return True
+        return values.dtype.kind != "c"
     return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in NUMBERS
 
 
