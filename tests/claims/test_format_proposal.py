@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from claims_fraud.claims import ReadParameters
 from claims_fraud.claims.format_proposal import Proposal, as_read, examples, propose_file, propose_values
@@ -39,6 +40,7 @@ class TestDates:
         assert found.questions["date_format"] == (
             "choose: day may be %d/%m/%Y or %m/%d/%Y, which fit all of its values"
         )
+        assert found.undecided == {"date_format": {"day": "choose"}}
 
     @pytest.mark.parametrize("texts", [["2024-12-31", "2024-01-02"], ["20241231"], ["1.5", "2.5"], ["a", "b"]])
     def test_nothing_is_said_of_what_needs_none(self, texts):
@@ -70,6 +72,7 @@ class TestNumbers:
         found = proposed(amount=["1,234", "5,678"])
         assert "choose: decimal" in found.questions["decimal"]
         assert "thousands ','" in found.questions["decimal"]
+        assert found.undecided == {"decimal": "choose", "thousands": "choose"}
 
     def test_two_currencies_are_not_one_column(self):
         found = proposed(amount=["$1.50", "€2.50"])
@@ -93,10 +96,10 @@ class TestMissingValues:
         assert found.read == {}
         assert found.remarks == ["region has 'NA' in 2 rows: values, unless missing_values names them for region"]
 
-    def test_sentinel_dates_are_told(self):
-        assert proposed(day=["9999-12-31", "2024-01-01"]).remarks == [
-            "day has 9999-12-31: dates, unless missing_values names them for day"
-        ]
+    def test_sentinel_dates_are_proposed_and_counted(self):
+        found = proposed(day=["9999-12-31", "2024-01-01", "9999-12-31"])
+        assert found.read == {"missing_values": {"day": ["9999-12-31"]}}
+        assert found.questions["missing_values"] == "check: day has 9999-12-31 in 2 rows; remove what is a date"
 
 
 def test_examples_show_values_and_what_they_become():
@@ -114,6 +117,7 @@ def test_examples_show_values_and_what_they_become():
     [
         (b"a,b\n1,2\n", {}),
         (b"a;b\n1;2\n", {"separator": ";"}),
+        (b"'a','b'\n'1','2'\n", {"quote": "'"}),
         ("a\tb\nö\t2\n".encode("utf-16"), {"separator": "\t"}),
         ("a;b\nMüller;2\n".encode("windows-1252"), {"encoding": "windows-1252", "separator": ";"}),
     ],
@@ -135,3 +139,13 @@ def test_what_is_proposed_reads_the_file_that_it_was_proposed_for(tmp_path: Path
     assert told["columns"]["claim_amount"] == "Amount"
     assert "#   Amount: '0,5' is 0.5, '1,5' is 1.5, '2,5' is 2.5" in text
     ReadParameters.model_validate(told["read"])
+
+
+def test_what_fits_two_readings_is_refused_until_somebody_chooses(tmp_path: Path):
+    rows = [f"A{n:03d},{n % 12 + 1:02d}/{n % 9 + 1:02d}/2024,P{n % 9},{n}.5" for n in range(60)]
+    path = tmp_path / "claims.csv"
+    path.write_text("\n".join(["ClaimID,ServiceDate,PatientID,Amount", *rows]), encoding="utf-8")
+    told = yaml.safe_load(propose(path))
+    assert told["columns"]["claim_date"] == "ServiceDate"
+    with pytest.raises(ValidationError, match="'choose' is not a date format; write how dates stand in the file"):
+        ReadParameters.model_validate(told["read"])

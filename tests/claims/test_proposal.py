@@ -366,3 +366,27 @@ def test_public_data(name: str, expected: dict[str, Any]) -> None:
     assert roles | named | together | left_out(text) >= set(frame.columns)
     filled = {role: f"_{role}" for role in ("claim_id", "claim_date", "party", "provider")}
     Columns(**{role: value or filled.get(role, value) for role, value in proposed.items()})
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([45_000 + number for number in range(ROWS)], "left out"),
+        ([1_700_000_000 + number for number in range(ROWS)], "left out"),
+        ([f"2024/01/{number + 1:02}" for number in range(ROWS)], "date"),
+    ],
+)
+def test_dates_as_numbers_are_left_out_and_dates_with_slashes_are_dates(values, kind) -> None:
+    frame = claims(ClaimStartDt=values)
+    dates = [value for name, value in block(frame).items() if name in ("claim_date", "other_dates")]
+    assert ("ClaimStartDt" in dates) == (kind == "date")
+    told = "dates not written as 2025-03-31; rewrite them to give them a role"
+    assert comment(frame, "ClaimStartDt") == (told if kind == "left out" else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("cardholder_id", "party"), ("Claim Ref", "claim_id"), ("claim_reference", "claim_id")]
+)
+def test_names_of_other_lines_of_business(name, role) -> None:
+    wanted = {"party": "BeneID", "claim_id": "ClaimID"}[role]
+    assert block(claims().rename(columns={wanted: name}))[role] == name

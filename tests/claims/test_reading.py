@@ -131,6 +131,17 @@ class TestCsv:
         with pytest.raises(InputError, match=r"holds march.csv, april.csv; wanted is a ZIP of one CSV"):
             read_claims(tmp_path / "claims.csv.zip")
 
+    def test_what_macos_adds_to_a_zip_is_passed_over(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "claims.csv.zip", "w") as archive:
+            archive.writestr("claims.csv", "a,b\n1,2\n")
+            archive.writestr("__MACOSX/._claims.csv", "x")
+        assert read_claims(tmp_path / "claims.csv.zip").to_dict("list") == {"a": ["1"], "b": ["2"]}
+
+    @pytest.mark.parametrize("separator", [",", ";"])
+    def test_the_line_of_excel_that_names_the_separator_is_refused(self, write: Write, separator: str) -> None:
+        with pytest.raises(InputError, match="begins with a line for Excel that names the separator"):
+            read_claims(write("claims.csv", "sep=;\na;b\n1;2\n"), separator)
+
     @pytest.mark.parametrize("name", ["claims.csv.gz", "claims.csv.zip"])
     @pytest.mark.parametrize("content", [b"id,amount\n1,2\n", gzip.compress(b"id,amount\n1,2\n")[:-9]])
     def test_a_damaged_archive_is_refused(self, tmp_path: Path, name: str, content: bytes) -> None:

@@ -35,6 +35,7 @@ NUMBER_LIKE = re.compile(rf"(?=.*\d)[\d.,'()+$€£¥₹A-Z{BLANK}-]+")
 NOTHING = ("?", "-", "--", ".", "\\N", "#N/A", "<NA>")
 PERHAPS = ("NA", "N/A", "n/a", "null", "NULL", "None", "none", "nan", "NaN", "unknown", "Unknown", "UNKNOWN")
 SENTINELS = ("1900-01-01", "1899-12-31", "9999-12-31", "9999-01-01", "1970-01-01")
+CHOOSE = "choose"
 # Of the values that are no missing ones, those that have to fit a way of writing.
 MOSTLY = 0.95
 SHOWN = 3
@@ -49,13 +50,16 @@ class Proposal:
     read : dict
         What differs from the defaults of `ReadParameters`.
     questions : dict of str to str
-        By parameter what has to be chosen.
+        By parameter what has to be chosen or checked.
+    undecided : dict
+        What stands in the place of a value in ``read`` that has to be chosen: `CHOOSE`, which no run accepts.
     remarks : list of str
         What was found and not assumed.
     """
 
     read: dict[str, Any] = field(default_factory=dict)
     questions: dict[str, str] = field(default_factory=dict)
+    undecided: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -75,6 +79,8 @@ def propose_file(path: Path, name: str) -> Proposal:
         found.read["encoding"] = encoding
         found.questions["encoding"] = "check: the file is not UTF-8, and this is what programs on Windows write"
     header = first_line(file, encoding)
+    if header.startswith("'") and '"' not in header:
+        found.read["quote"] = "'"
     likely = max(SEPARATORS, key=header.count)
     if header.count(likely) and likely != ",":
         found.read["separator"] = likely
@@ -146,8 +152,9 @@ def _texts(values: pd.Series) -> pd.Series:
 
 
 def _missing_values(counts: Mapping[str, pd.Series], found: Proposal) -> dict[str, list[str]]:
-    """Propose texts for missing values, by column, and remark on those that may be values."""
+    """Propose texts and sentinel dates for missing values, by column, and remark on texts that may be values."""
     proposed: dict[str, list[str]] = {}
+    checks: list[str] = []
     for name, times in counts.items():
         here = [text for text in (*NOTHING, *PERHAPS) if text in times]
         rest = pd.Series(times.index[~times.index.isin(here)], dtype=object)
@@ -161,11 +168,13 @@ def _missing_values(counts: Mapping[str, pd.Series], found: Proposal) -> dict[st
             found.remarks.append(
                 f"{name} has {', '.join(perhaps)}: values, unless missing_values names them for {name}"
             )
-        sentinels = [text for text in SENTINELS if times.index.str.startswith(text).any()]
-        if sentinels:
-            found.remarks.append(
-                f"{name} has {', '.join(sentinels)}: dates, unless missing_values names them for {name}"
-            )
+        sentinels = [str(text) for text in times.index[times.index.str.startswith(SENTINELS)]]
+        if sentinels and _share_of_dates(rest) >= MOSTLY:
+            proposed[name] = [*proposed.get(name, ()), *sentinels]
+            told = ", ".join(f"{text} in {times[text]:,} rows" for text in sentinels)
+            checks.append(f"{name} has {told}")
+    if checks:
+        found.questions["missing_values"] = f"check: {'; '.join(checks)}; remove what is a date"
     if proposed:
         found.read["missing_values"] = proposed
     return proposed
@@ -181,6 +190,7 @@ def _share_of_dates(values: pd.Series) -> float:
 
 def _propose_dates(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     formats: dict[str, str] = {}
+    questions: list[str] = []
     for name, values in texts.items():
         if _share_of_dates(values) < MOSTLY or dates(values).notna().mean() >= MOSTLY:
             continue
@@ -190,7 +200,10 @@ def _propose_dates(texts: Mapping[str, pd.Series], found: Proposal) -> None:
         whole = [one for one in fitting if dates(values, one).notna().all()] or fitting
         formats[name] = whole[0]
         if len(whole) > 1:
-            found.questions["date_format"] = f"choose: {name} may be {' or '.join(whole)}, which fit all of its values"
+            questions.append(f"{name} may be {' or '.join(whole)}, which fit all of its values")
+            found.undecided.setdefault("date_format", {})[name] = CHOOSE
+    if questions:
+        found.questions["date_format"] = f"choose: {'; '.join(questions)}"
     if formats:
         found.read["date_format"] = formats
 
@@ -245,6 +258,8 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     if others:
         signs = " or ".join(f"decimal {way.decimal!r} with thousands {way.thousands!r}" for way in (chosen, *others))
         found.questions["decimal"] = f"choose: {signs}, which fit all values"
+        found.read |= {"decimal": chosen.decimal, "thousands": chosen.thousands}
+        found.undecided |= {"decimal": CHOOSE, "thousands": CHOOSE}
 
 
 def _differ(one: ReadParameters, other: ReadParameters, columns: Iterable[pd.Series]) -> bool:

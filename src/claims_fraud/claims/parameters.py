@@ -69,13 +69,14 @@ class ReadParameters(BaseModel):
     @field_validator("date_format")
     @classmethod
     def _known_directives(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        example = "write how dates stand in the file, for example %d.%m.%Y or %m/%d/%Y"
         for written in value.values() if isinstance(value, dict) else (value,):
+            if written is not None and "%" not in written:
+                raise ValueError(f"{written!r} is not a date format; {example}")
             try:
-                pd.to_datetime(pd.Series(["-"]), format=written or None, errors="coerce")
+                pd.to_datetime(pd.Series(["-"]), format=written, errors="coerce")
             except ValueError as error:
-                raise ValueError(
-                    f"{written!r} is not a date format ({error}); examples are %d.%m.%Y and %m/%d/%y"
-                ) from None
+                raise ValueError(f"{written!r} is not a date format ({error}); {example}") from None
         return value
 
     @field_validator("separator", "quote")

@@ -34,10 +34,10 @@ FEW_NUMBERS = 20
 BINARY = 2
 UNLIMITED = sys.maxsize
 
-_KEY = r"(id|no|nr|num|number|key|code)"
+_KEY = r"(id|no|nr|num|number|key|code|ref|reference)"
 _PATIENT = (
     r"(?:patient|bene|beneficiary|member|insured|subscriber|enrollee|policy ?holder|customer|person|claimant|driver"
-    r"|employee|worker)"
+    r"|employee|worker|card ?holder)"
 )
 _PROVIDER = (
     r"(?:provider|prov|prvdr|physician|doctor|hospital|facility|prescriber|pharmacy|clinic|garage|workshop|repairer"
@@ -80,7 +80,7 @@ NOT_CLAIM_AMOUNT = r"\b(annual|yearly|average|avg|mean|deductible|max|min|previo
 DATE_NAME = rf"\b(date|dt|day|dod)\b|{_BIRTH}"
 CODE_NAME = (
     r"\b(code|cd|procedure|proc|diagnosis|diag|dx|type|group|icd\w*|cpt|drg|hcpcs|zip|zipcode|postcode|npi)\b"
-    r"|\b(state|county|region|gender|sex|race|ind)\b"
+    r"|\b(state|county|region|gender|sex|race|ind)\b|\b(id|key)$"
 )
 ID_NAME = rf"\b(id|npi|number|key)\b|\b{_PROVIDER}( \d+)?$|^{_PATIENT}$"
 NEVER_IN_MODEL = r"\b(race|ethnic\w*|religio\w*|faith|caste|nationality|native|national origin|orientation|disab\w*)\b"
@@ -89,7 +89,9 @@ CONTEXT = (
     r"|\bage\b(?!.*\b(vehicle|car|policy)\b(?! holder))"
 )
 RUN_TOGETHER = rf"\b(claim|clm|service|start|end|birth|{_PATIENT}|{_PROVIDER})(id|no|date|dt|amount|amt)\b"
-ISO_DATE = r"\d{4}-\d\d-\d\d"
+ISO_DATE = r"\d{4}([-/])\d\d\1\d\d"
+# What dates of this century and the last are as numbers: Excel's days, and seconds or milliseconds since 1970.
+NUMBERED_DATES = ((10_000, 60_000), (1e8, 4e9), (1e11, 4e12))
 COMPACT_DATE = r"(19|20)\d{6}(\.0)?$"
 LOCAL_DATE = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b"
 
@@ -156,7 +158,9 @@ def propose(path: Path, separator: str | None = None) -> str:
 def _read_lines(found: Proposal, told: list[str]) -> list[str]:
     """Return the `read:` block, what its values become, and what was not assumed."""
     lines = []
-    for name, value in found.read.items():
+    for name, known in found.read.items():
+        open_ = found.undecided.get(name, {})
+        value = {**known, **open_} if isinstance(open_, dict) and isinstance(known, dict) else open_ or known
         text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=UNLIMITED)
         lines.append(_line(f"  {name}: {text.strip().removesuffix('...').strip()}", found.questions.get(name)))
     return [
@@ -314,10 +318,15 @@ def _kind(values: pd.Series, words: str) -> Kind:
         return "date"
     if _mostly(text.str.match(COMPACT_DATE)) and named_date:
         return "odd date" if pd.api.types.is_numeric_dtype(values) else "date"
-    if _mostly(text.str.match(LOCAL_DATE)):
+    if _mostly(text.str.match(LOCAL_DATE)) or (named_date and _are_numbered_dates(values)):
         return "odd date"
     is_code = re.search(CODE_NAME, words) or pd.api.types.is_bool_dtype(values) or text.str.match(r"0\d").any()
     return "number" if not is_code and _mostly(numbers(values).notna()) else "text"
+
+
+def _are_numbered_dates(values: pd.Series) -> bool:
+    found = numbers(values)
+    return any(_mostly(found.between(least, most)) for least, most in NUMBERED_DATES)
 
 
 def _mostly(matches: pd.Series) -> bool:

@@ -11,6 +11,7 @@ import codecs
 import csv as plain_csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -332,7 +333,10 @@ def _unpacked(file: Path) -> Iterator[Any]:
             yield stream
     elif file.name.lower().endswith(".zip"):
         with zipfile.ZipFile(file) as archive:
-            inside = [member for member in archive.namelist() if not member.endswith("/")]
+            # macOS adds files of its own beside each.
+            inside = [
+                name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")
+            ]
             if len(inside) != 1:
                 raise InputError(f"{file} holds {listed(inside) or 'nothing'}; wanted is a ZIP of one CSV.")
             with archive.open(inside[0]) as stream:
@@ -354,6 +358,11 @@ def _check_names(names: Sequence[str], what: str) -> None:
 
 def check_separator(columns: Sequence[str], what: str, separator: str) -> None:
     """Raise InputError if a CSV has a single column: it was split at what does not separate it."""
+    if re.fullmatch(r"sep=.?", str(columns[0]).strip()) and not "".join(columns[1:]):
+        raise InputError(
+            f"{what} begins with a line for Excel that names the separator (sep=…). Remove that line, and give the "
+            "separator with `--params=csv_separator=…`."
+        )
     if len(columns) == 1:
         header = str(columns[0])
         likely = max(SEPARATORS, key=header.count)
@@ -361,5 +370,5 @@ def check_separator(columns: Sequence[str], what: str, separator: str) -> None:
         found, wanted = (f"{count} of {likely!r}", likely) if count else ("no other", "…")
         raise InputError(
             f"{what} has a single column when split at {separator!r}; its header has {found}. Give the separator with "
-            f"`--params=csv_separator={wanted}`."
+            f"`--params=csv_separator={wanted}`, and remove lines that stand above the header."
         )
