@@ -73,14 +73,17 @@ def main() -> int:
     parser.add_argument("--runs", nargs="*", choices=list(RUNS), default=list(RUNS))
     parser.add_argument("--every", type=int, default=1, help="kill at each so many-th event only")
     parser.add_argument("--claims", type=int, default=1_000)
+    parser.add_argument("--quick", type=int, metavar="KILLS", help="so many kills of each run only, kept nowhere")
     given = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as scratch:
         shelf = Shelf(Path(scratch), given.claims)
         for what in given.runs:
-            for outcome in shelf.kills(what, given.every):
+            for outcome in shelf.kills(what, given.every, given.quick):
                 found.append(outcome)
                 print(f"{what}, {outcome.at}, {outcome.event}: {'; '.join(outcome.problems) or 'well'}", flush=True)
+    if given.quick:
+        return int(any(outcome.problems for outcome in found))
     earlier = [json.loads(line) for line in FOUND.read_text().splitlines()] if FOUND.exists() else []
     rows = [row for row in earlier if row["what"] not in given.runs]
     rows += [{**vars(outcome), "problems": list(outcome.problems), **circumstances()} for outcome in found]
@@ -119,8 +122,8 @@ class Shelf:
         for pipeline in ("__default__", "model_selection"):
             _checked(_in_a_child(self._finished, lambda name=pipeline: _run(name)), pipeline)
 
-    def kills(self, what: str, every: int) -> Iterator[Outcome]:
-        """Yield what came of the kill at each event of a run."""
+    def kills(self, what: str, every: int = 1, kills: int | None = None) -> Iterator[Outcome]:
+        """Yield what came of the kill at each ``every``-th event of a run, or at so many of them, evenly spread."""
         start = self._fresh if what == "run" else self._finished
         whole = self._copy(start, f"{what}-whole")
         count = whole / "events.txt"
@@ -129,7 +132,10 @@ class Shelf:
         # An undisturbed run over what a killed one may have finished: that is what it has to come to.
         _checked(_in_a_child(whole, lambda: _run(RUNS[what])), f"{what} again")
         right = contents(whole / "data")
-        for at in range(1, len(events) + 1, every):
+        places = range(1, len(events) + 1, every)
+        if kills is not None:
+            places = [round((place + 0.5) * len(events) / kills) for place in range(kills)]
+        for at in places:
             project = self._copy(start, "killed")
             status, _ = _in_a_child(project, lambda at=at: _run(RUNS[what], at))
             problems = [] if status == -signal.SIGKILL else [f"it was not killed (status {status})"]

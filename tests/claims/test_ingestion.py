@@ -185,6 +185,7 @@ class TestFindings:
             "rows": 4,
             "rejected": 3,
             "tidied": dict.fromkeys(["claim_id", "patient_id", "provider_id", "code"], 0),
+            "with_zone": {"claim_date": 0},
             "superseded": 0,
             "reversed": 0,
             "reasons": {
@@ -203,6 +204,18 @@ class TestFindings:
             "wrong": {"claim_amount": "'x'"},
             "example": ["a", "claim_amount is not a number"],
         }
+
+    @pytest.mark.parametrize(
+        ("dates", "number"),
+        [
+            (["2025-01-01 23:30+01:00", "2025-01-01T00:00:00Z", "2025-01-01", None], 2),
+            (pd.to_datetime(["2025-01-01", "2025-01-02", "2025-01-03", None]).tz_localize("America/New_York"), 3),
+            (pd.to_datetime(["2025-01-01", "2025-01-02", "2025-01-03", None]), 0),
+        ],
+    )
+    def test_times_with_a_zone_are_counted(self, dates: Any, number: int) -> None:
+        checked = checked_claims(claims(4).assign(claim_date=dates), COLUMNS, LENIENT, TODAY)
+        assert findings(checked, COLUMNS)["with_zone"] == {"claim_date": number}
 
     def test_of_no_rows(self) -> None:
         found = findings(checked_claims(claims()[:0], COLUMNS, LENIENT, TODAY), COLUMNS)

@@ -43,6 +43,7 @@ from claims_fraud.claims.rows import (
     reasons_by_row,
     tidied,
     typed_claims,
+    with_zone,
 )
 from claims_fraud.claims.splits import split_claims
 from claims_fraud.claims.tables import REASONS
@@ -161,6 +162,7 @@ def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         "reversed": int(said.str.startswith((REVERSED, REVERSES)).sum()),
         "reasons": each.value_counts().to_dict(),
         "tidied": {name: tidied(checked[name]) for name, kind in expected.items() if kind == TEXT},
+        "with_zone": {name: with_zone(checked[name]) for name, kind in expected.items() if kind == DATE},
         "present": {name: int(is_present(checked[name]).sum()) for name in expected},
         "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
         "example": [str(checked.loc[reasons.index[0], columns.claim_id]), reasons.iloc[0]] if len(reasons) else None,
@@ -174,7 +176,7 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
         "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
         **{
             count: {name: number + other[count][name] for name, number in one[count].items()}
-            for count in ("tidied", "present")
+            for count in ("tidied", "with_zone", "present")
         },
         "wrong": {**other["wrong"], **one["wrong"]},
         "example": one["example"] or other["example"],
@@ -193,6 +195,9 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
     for name, number in found["tidied"].items():
         if number:
             logger.info("%s: %s values normalized (blanks around them removed, Unicode NFC)", name, f"{number:,}")
+    for name, number in found["with_zone"].items():
+        if number:
+            logger.info("%s: %s times have a zone; their day is the local one (read.time_zone)", name, f"{number:,}")
     for number, what in (
         (found["superseded"], "superseded by later rows"),
         (found["reversed"], "reversals or reversed by one"),

@@ -287,6 +287,18 @@ def dates(values: pd.Series, written: str | None = None, zone: str | None = None
     return parsed.where(parsed.between(*DATE_RANGE)).astype("datetime64[ns]")
 
 
+def with_zone(values: pd.Series) -> int:
+    """Return how many dates say in which zone the clock stood."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return int(values.notna().sum())
+    if values.dtype.kind in "biufmM":
+        return 0
+    return sum(
+        OFFSET.search(value) is not None if isinstance(value, str) else getattr(value, "tzinfo", None) is not None
+        for value in values.astype(object)
+    )
+
+
 def _by_the_clock(value: Any, zone: str | None) -> Any:
     """Return a moment that has a zone as what the clock showed; anything else as it is."""
     if isinstance(value, str):
