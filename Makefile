@@ -11,7 +11,7 @@ export KEDRO_DISABLE_TELEMETRY := 1
 
 SAMPLE := data/01_raw
 
-.PHONY: help run run-databricks spark test test-bundle fuzz check lint format lock lock-check mlflow viz notebook package clean \
+.PHONY: help run run-databricks spark test test-bundle fuzz audit check lint format lock lock-check mlflow viz notebook package clean \
 	benchmark-spark benchmark-kill benchmark-kill-runs benchmark-schemes benchmark-quality benchmark-speed \
 	benchmark-providers benchmark-outcomes benchmark-drift benchmark-monitoring
 
@@ -45,6 +45,9 @@ FUZZ_SECONDS ?= 600
 
 fuzz: .venv/dev ## Give every public entry point odd data for FUZZ_SECONDS; none may fail but by a refusal in words
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s --numprocesses 0 tests/fuzz
+
+audit: | $(UV) ## Look the locked dependencies up among known vulnerabilities; needs the network
+	@$(UV) tool run --quiet pip-audit --requirement requirements/run.lock --require-hashes --disable-pip --strict
 
 check: lint lock-check ## Run what CI runs beside the tests
 	@$(BIN)/lint-imports --no-logo
