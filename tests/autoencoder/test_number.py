@@ -233,9 +233,17 @@ class TestRarity:
         assert NumberEncoder.fit(pd.Series([None] * 4, dtype=float)).rank_text(7.0) == "missing in 4 of 4 claims"
 
 
+def test_texts_of_numbers_beyond_what_trees_take_are_those_that_came():
+    encoder = NumberEncoder.fit(pd.Series(np.arange(1.0, 1001.0)))
+    assert encoder.texts(pd.Series([1e308, -1e40, None])) == ["1e+308", "-1e+40", "missing"]
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0.0, "0"), (3.0, "3"), (12.3456, "12.35"), (99.5, "99.5"), (640.4, "640"), (-9800.0, "-9,800"), (1e-5, "1e-05")],
+    [
+        *((0.0, "0"), (3.0, "3"), (12.3456, "12.35"), (99.5, "99.5"), (640.4, "640"), (-9800.0, "-9,800")),
+        *((1e-5, "1e-05"), (2e14, "200,000,000,000,000"), (123456789012345680.0, "1.235e+17"), (1e308, "1e+308")),
+    ],
 )
 def test_numbers_as_people_write_them(number, text):
     assert number_text(number) == text

@@ -47,6 +47,12 @@ def category_values(values: pd.Series) -> pd.Series:
 
 
 def number_values(values: pd.Series) -> Floats:
+    """Return the values as `given_numbers` does, none of them beyond `LARGEST_NUMBER`."""
+    within: Floats = np.clip(given_numbers(values), -LARGEST_NUMBER, LARGEST_NUMBER)
+    return within
+
+
+def given_numbers(values: pd.Series) -> Floats:
     """Return the values as float64, NaN where they are missing; raise InputError on text, dates and infinities."""
     if values.dtype.kind in "mMc":
         raise InputError(
@@ -62,8 +68,7 @@ def number_values(values: pd.Series) -> Floats:
         ) from error
     if np.isinf(numbers).any():
         raise InputError(f"num_features column {values.name!r} holds infinite values. Replace them by null.")
-    within: Floats = np.clip(numbers, -LARGEST_NUMBER, LARGEST_NUMBER)
-    return within
+    return numbers
 
 
 def smoothed(counts: Floats) -> Floats:

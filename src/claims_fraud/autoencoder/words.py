@@ -4,11 +4,15 @@ from __future__ import annotations
 
 # From here on a number is written without decimals.
 WITHOUT_DECIMALS = 100
+# From here on digits are more than a double holds, and nobody counts them.
+SCIENTIFIC = 1e15
 MISSING = "missing"
 
 
 def number_text(number: float) -> str:
-    """Return a number as people write it: thousands separated, no more than four significant digits below 100."""
+    """Return a number as people write it: thousands separated, below 100 and from 1e15 on four significant digits."""
+    if abs(number) >= SCIENTIFIC:
+        return f"{number:.4g}"
     return f"{number:,.0f}" if abs(number) >= WITHOUT_DECIMALS or number.is_integer() else f"{number:.4g}"
 
 

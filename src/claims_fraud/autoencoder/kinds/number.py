@@ -15,6 +15,7 @@ from claims_fraud.autoencoder.encoding import (
     SMALLEST_SCALE,
     Direction,
     Floats,
+    given_numbers,
     number_values,
     smoothed,
 )
@@ -210,7 +211,7 @@ class NumberEncoder:
 
     def texts(self, values: pd.Series) -> list[str]:
         """Return what to call each value in a sentence."""
-        return [MISSING if np.isnan(number) else number_text(number) for number in number_values(values)]
+        return [MISSING if np.isnan(number) else number_text(number) for number in given_numbers(values)]
 
     def code_texts(self) -> list[str]:
         """Return what to call each code in a sentence: the range of its bin."""
