@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claims_fraud.autoencoder import ClaimsOutlierDetector, ClaimsTreeAutoencoder
@@ -168,3 +168,15 @@ def test_an_outlier_detector_takes_decimals_for_numbers(price_list):
     plain = detector.fit(data).score_samples(data)
     stored = data.assign(amount=[Decimal(str(value)) for value in data["amount"]])
     np.testing.assert_allclose(detector.fit(stored).score_samples(stored), plain)
+
+
+@given(st.lists(st.decimals(-8_000, 8_000, places=2).map(float), min_size=1))
+def test_as_floats_of_widened_float32_are_the_decimals_that_they_stand_for(numbers):
+    narrow = pd.Series(numbers).astype("float32")
+    assert as_floats(narrow.astype("float64")).tolist() == as_floats(narrow).tolist()
+
+
+@given(st.lists(st.decimals(-(10**9), 10**9, places=4).map(float), min_size=1))
+@example([2097152.25, 131071.0625, 123456792.0, 0.0001])
+def test_as_floats_of_amounts_are_the_amounts(numbers):
+    assert as_floats(pd.Series(numbers)).tolist() == numbers

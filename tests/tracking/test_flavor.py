@@ -100,6 +100,11 @@ class TestPrediction:
         odd = claims.head(3).assign(code=[1, 2, 3], age=[30.5, None, 40], amount=["100", "200", "300"], note="x")
         assert loaded.predict(odd)["fraud_score"].notna().all()
 
+    def test_of_float32_is_that_of_float64(self, loaded, claims):
+        rounded = claims.round(2)
+        narrow = rounded.astype({"amount": "float32", "age": "float32"})
+        assert loaded.predict(narrow).equals(loaded.predict(rounded))
+
     def test_of_the_threshold_given_when_it_was_saved(self, model, claims, tmp_path):
         flavor.save_model(model, tmp_path / "model", threshold_percentile=90.0)
         found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(claims)

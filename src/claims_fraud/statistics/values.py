@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 # Of float32, two steps: numbers that are closer than that share a bin, whichever type they were stored in.
 SAME_NUMBER = 2.0**-22
+# Of doubles, those below `LARGEST_WIDENED` that a float32 can hold, but for sixteenths, which doubles have themselves:
+# hardly any amount is one by chance, and above that limit the shortest decimal would lose cents.
+SHORT, LARGEST_WIDENED = 16.0, 2.0**17
 SINGLES = ("Float32", "float[pyarrow]")
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float")
 
@@ -53,13 +56,10 @@ def value_text(value: Any) -> str:
 def as_floats(values: pd.Series) -> Floats:
     """Return numbers as float64, NaN where they are missing; raises what `pandas.to_numeric` raises.
 
-    A float32 is the shortest decimal that it stands for: 0.1, and not 0.10000000149.
+    A float32 is the shortest decimal that it stands for: 0.1, and not 0.10000000149; also where it was widened before.
     """
     if values.dtype == np.float32 or str(values.dtype) in SINGLES:
-        singles = values.to_numpy(dtype=np.float32, na_value=np.nan)
-        different, places = np.unique(singles, return_inverse=True)
-        decimals: Floats = different.astype("U").astype(np.float64)[places]
-        return decimals
+        return _decimals(values.to_numpy(dtype=np.float32, na_value=np.nan))
     if values.dtype.kind == "c":
         raise TypeError("complex numbers have no order")
     if isinstance(values.dtype, pd.ArrowDtype):
@@ -67,7 +67,20 @@ def as_floats(values: pd.Series) -> Floats:
     if values.dtype == object:
         values = values.map(exact_number, na_action="ignore")
     numbers: Floats = pd.to_numeric(values).to_numpy(dtype="float64", na_value=np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        singles = numbers.astype(np.float32)
+        widened = (singles == numbers) & (np.abs(numbers) < LARGEST_WIDENED)
+        widened &= numbers * SHORT != np.rint(numbers * SHORT)
+    if widened.any():
+        numbers = np.where(widened, _decimals(np.where(widened, singles, np.float32(0))), numbers)
     return numbers
+
+
+def _decimals(singles: npt.NDArray[np.float32]) -> Floats:
+    """Return the shortest decimals that float32 values stand for."""
+    different, places = np.unique(singles, return_inverse=True)
+    decimals: Floats = different.astype("U").astype(np.float64)[places]
+    return decimals
 
 
 def number_or_text(value: Any) -> float | str | None:
