@@ -67,6 +67,7 @@ def problems(root: Path, target: str, variables: Mapping[str, str], wheel: str) 
         *_data(config),
         *_production(root, target, config),
         *_synced(root, config),
+        *_constraints(root, config),
         *_secrets(root),
     ]
 
@@ -241,6 +242,19 @@ def _synced(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
         if name.startswith(("conf/local/", "conf/medicare.yml")) or "credentials" in name:
             yield f"sync: {name} is copied"
     yield from (f"sync: conf/{folder} is not copied" for folder in ("base", "databricks") if not _below(names, folder))
+
+
+def _constraints(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield jobs whose wheel is installed without constraints, or with a file of them that is not copied."""
+    names, files = synced_files(config, root), config["workspace"]["file_path"]
+    for where, job in resources(config, "jobs"):
+        for environment in job.get("environments", ()):
+            needed = environment["spec"]["dependencies"]
+            named = [one.partition(" ")[2] for one in needed if one.startswith("--constraint ")]
+            if not named:
+                yield f"{where}: the wheel is installed without constraints"
+            copied = [path.removeprefix(f"{files}/") for path in named]
+            yield from (f"{where}: {path} is not copied" for path in copied if path not in names)
 
 
 def _below(names: set[str], folder: str) -> bool:

@@ -20,7 +20,8 @@ def changed(tmp_path):
     """Copy the bundle with one text in one of its files changed, and return what is then wrong with prod."""
     shutil.copytree(REPOSITORY / "resources", tmp_path / "resources")
     shutil.copy(REPOSITORY / MAIN, tmp_path)
-    (tmp_path / "conf").symlink_to(REPOSITORY / "conf")
+    for folder in ("conf", "requirements"):
+        (tmp_path / folder).symlink_to(REPOSITORY / folder)
 
     def change(file: str, old: str, new: str, target: str = "prod") -> list[str]:
         text = (tmp_path / file).read_text(encoding="utf-8")
@@ -281,6 +282,18 @@ CHANGES = {
         "../dist/",
         "./dist/",
         f"jobs.scoring_job: resources/dist/claims_fraud-*.whl is not {WHEEL}",
+    ),
+    "wheel without constraints": (
+        SCORING,
+        "              - --constraint ",
+        "              # - --constraint ",
+        "jobs.scoring_job: the wheel is installed without constraints",
+    ),
+    "constraints of no environment": (
+        SCORING,
+        "serverless-${var.environment_version}.txt",
+        "serverless-4.txt",
+        "jobs.scoring_job: requirements/databricks/serverless-4.txt is not copied",
     ),
     "other artifact": (
         MAIN,
