@@ -216,8 +216,21 @@ class TestDevelopment:
 
 class TestWheel:
     def test_is_built_for_dev_only(self):
-        builds = {target: resolved(target)["artifacts"]["claims_fraud"].get("build") for target in TARGETS}
-        assert builds == {"dev": "uv build --wheel", "staging": None, "prod": None}
+        builds = {target: resolved(target)["artifacts"]["claims_fraud"]["build"] for target in TARGETS}
+        assert builds["dev"] == "uv build --wheel"
+        assert builds["staging"] == builds["prod"]
+        assert {target for target in TARGETS if "type" in resolved(target)["artifacts"]["claims_fraud"]} == {"dev"}
+
+    def test_staging_and_prod_say_what_to_build_where_there_is_none(self, tmp_path):
+        look = ["bash", "-c", resolved("prod")["artifacts"]["claims_fraud"]["build"]]
+        said = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert said.returncode == 1
+        assert said.stdout.startswith("dist/ has no wheel, and this target builds none. Put the wheel that was tested")
+        (tmp_path / "dist").mkdir()
+        (tmp_path / WHEEL).touch()
+        said = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stdout) == (0, "")
+        assert (tmp_path / WHEEL).exists()
 
     def test_is_installed_with_the_constraints_of_the_environment(self):
         files = f"/Workspace/Users/{PRINCIPAL}/.bundle/claims_fraud/prod/files"

@@ -395,6 +395,23 @@ class TestEveryRuleFailsWhereItShould:
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
+            ("ls dist/claims_fraud-*.whl > /dev/null", "uv build --wheel", "builds a wheel of its own"),
+            (
+                "        build: >-\n          ls",
+                "        type: whl\n        build: >-\n          ls",
+                "dist/ is emptied before",
+            ),
+        ],
+        ids=["own wheel", "dist emptied"],
+    )
+    def test_the_wheel_of_production_is_the_one_that_is_there(self, changed, target, old, new, message):
+        (found,) = changed(MAIN, old, new, target)
+        assert found.startswith(f"{target}: {message}")
+
+    @pytest.mark.parametrize("target", ["staging", "prod"])
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
             (
                 "      root_path: /Workspace/Users/${var.service_principal}/",
                 "      root_path: /Workspace/Shared/",
@@ -405,13 +422,8 @@ class TestEveryRuleFailsWhereItShould:
                 "",
                 "run_as is no service principal",
             ),
-            (
-                "    mode: production",
-                "    mode: production\n    artifacts: {claims_fraud: {build: make}}",
-                "builds a wheel of its own",
-            ),
         ],
-        ids=["shared folder", "no principal", "own wheel"],
+        ids=["shared folder", "no principal"],
     )
     def test_production(self, changed, target, old, new, message):
         _, mark, after = (REPOSITORY / MAIN).read_text(encoding="utf-8").partition(f"\n  {target}:\n")

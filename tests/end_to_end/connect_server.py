@@ -22,6 +22,9 @@ def main(root: Path, port: str, worker: str) -> None:
         # One process serves all sessions.
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.shuffle.partitions": "2",
+        # Compiling a small query takes longer than running it.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     }
     # What the server starts workers with; it reads no setting for it.
     os.environ["PYSPARK_PYTHON"] = worker

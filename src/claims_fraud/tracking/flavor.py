@@ -187,7 +187,7 @@ def environment_of(packages: Iterable[str]) -> dict[str, Any]:
 def _distribution(package: str) -> str:
     """Return the name under which a package is installed: XGBoost comes as `xgboost-cpu` as well."""
     cpu_only = f"{package}-cpu"
-    return cpu_only if next(distributions(name=cpu_only), None) else package
+    return cpu_only if list(distributions(name=cpu_only)) else package
 
 
 def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> ModelSignature:
