@@ -335,7 +335,7 @@ def test_the_command_itself_finds_the_bundle_valid(target):
         pytest.skip("DATABRICKS_HOST does not name a workspace")
     given = {f"BUNDLE_VAR_{name}": value for name, value in TARGETS[target].items()}
     called = subprocess.run(
-        ["databricks", "bundle", "validate", "--target", target],
+        ["databricks", "bundle", "validate", "--strict", "--target", target],
         cwd=REPOSITORY,
         env={**given, **os.environ},
         capture_output=True,
