@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bundle.resolver import resolve, synced_files
 from claims_fraud.claims.sample import generate_claims
@@ -136,23 +137,23 @@ def server(serverless_5: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     root = tmp_path_factory.mktemp("server")
-    with (root / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "end_to_end.connect_server", root, str(port), serverless_5],
+    command = [sys.executable, "-m", "end_to_end.connect_server", root, str(port), serverless_5]
+    with (
+        (root / "server.log").open("w") as log,
+        subprocess.Popen(
+            list(map(str, command)),
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(REPOSITORY / "src")])},
             cwd=root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-        )
-        assert process.stdin
+        ) as process,
+    ):
         assert process.stdout
-        said = process.stdout.readline
-        assert "ready\n" in iter(said, ""), (root / "server.log").read_text()[-3_000:]
+        if "ready\n" not in iter(process.stdout.readline, ""):
+            pytest.fail((root / "server.log").read_text()[-3_000:])
         yield f"sc://127.0.0.1:{port}"
-        process.stdin.close()
-        process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +169,15 @@ def workspace(
         target = root / "files" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((REPOSITORY / name).read_bytes())
-    claims, _ = generate_claims(600, seed=5)
-    claims.astype({"claim_date": "datetime64[us]"}).to_parquet(root / "raw.parquet", index=False)
+    parameters = root / "files" / "conf" / "base" / "parameters.yml"
+    settings = yaml.safe_load(parameters.read_text(encoding="utf-8"))
+    columns = settings["columns"]
+    columns |= {"provider": None, "protected": []}
+    derived = {"patient_providers_90_days", "provider_new_patients_that_day"}
+    columns["numeric"] = [name for name in columns["numeric"] if name not in derived]
+    parameters.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    claims, _ = generate_claims(1_000, seed=5)
+    claims.head(600).astype({"claim_date": "datetime64[us]"}).to_parquet(root / "raw.parquet", index=False)
     workspace.look(
         f"spark.sql('CREATE SCHEMA {workspace.schema}')\n"
         "spark.sql('CREATE SCHEMA spark_catalog.landing')\n"
@@ -200,17 +208,16 @@ class TestInstallation:
 
 
 def test_every_task_of_all_jobs_runs_with_nothing_in_its_tables(workspace):
-    nothing = ["--param=columns.provider=null", "--param=columns.protected=[]"]
     for job in ("model_training_job", "scoring_job", "monitoring_job"):
         tasks = {task["task_key"]: task for task in workspace.job(job)["tasks"]}
         for key in in_order(workspace.job(job)):
             if key == "score_new":
-                said = workspace.task(job, key, *nothing)
+                said = workspace.task(job, key)
                 assert said.returncode == 1
                 assert said.stderr.splitlines()[-1].startswith("Error: the claims have no rows, only columns.")
                 workspace.look(NEW_CLAIMS)
             if "python_wheel_task" in tasks[key]:
-                said = workspace.task(job, key, *nothing)
+                said = workspace.task(job, key)
                 assert said.returncode == 0, f"{job}.{key}: {said.stdout[-1_000:]}{said.stderr[-4_000:]}"
                 assert said.stdout.splitlines()[-1] == "returned"
     told = workspace.look(
