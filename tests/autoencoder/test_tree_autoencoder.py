@@ -16,8 +16,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import estimator_checks
 
-from claims_fraud.autoencoder import ClaimsTreeAutoencoder
-from claims_fraud.autoencoder.boosters import gpu_count
+from claims_fraud.autoencoder import ClaimsTreeAutoencoder, checks
+from claims_fraud.autoencoder.boosters import gpu_count, xgboost_has_cuda
 from claims_fraud.autoencoder.column_model import ColumnModel
 from claims_fraud.errors import InputError
 
@@ -542,8 +542,16 @@ class TestDevice:
         with pytest.raises(InputError, match="device is 'gpu', and there is no GPU that CUDA can use"):
             make_model(model_type, device="gpu").fit(claims, *features)
 
+    def test_an_xgboost_without_cuda_says_what_to_install(self, monkeypatch, make_model, claims, features):
+        monkeypatch.setattr(checks, "gpu_count", lambda: 1)
+        monkeypatch.setattr(checks, "xgboost_has_cuda", lambda: False)
+        with pytest.raises(InputError, match=r"pip install --force-reinstall --no-deps xgboost==3\."):
+            make_model("xgboost", device="gpu").fit(claims, *features)
+
     @pytest.mark.skipif(gpu_count() == 0, reason="no GPU")
     def test_a_model_trained_on_a_gpu_is_any_other_elsewhere(self, make_model, model_type, swapped, features, tmp_path):
+        if model_type == "xgboost" and not xgboost_has_cuda():
+            pytest.skip("xgboost-cpu is installed")
         data, is_swapped = swapped
         model = make_model(model_type, device="gpu")
         scores, _ = model.fit(data, *features)

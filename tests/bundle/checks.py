@@ -32,6 +32,8 @@ FROM_RESOURCES = {
 }
 # What the workspace fills in when a task starts, of all that it could.
 FILLED_IN = {"job.run_id", "job.start_time.iso_date", "task.name"}
+# How the `build` of staging and prod begins, which builds nothing.
+LOOKS_FOR_THE_WHEEL = "ls dist/claims_fraud-*.whl > /dev/null 2>&1 || {"
 SECRETS = {
     "a workspace's address": r"https?://|\b[\w-]+\.(?:azuredatabricks\.net|databricks\.com)|^\s*(?:host|profile):",
     "a token": r"\bdapi[0-9a-f]{8,}|\bdose[0-9a-f]{8,}|\beyJ[\w-]{8,}|\bgh[opsu]_\w{8,}|\bAKIA[0-9A-Z]{8,}",
@@ -67,6 +69,7 @@ def problems(root: Path, target: str, variables: Mapping[str, str], wheel: str) 
         *_data(config),
         *_production(root, target, config),
         *_synced(root, config),
+        *_constraints(root, config),
         *_secrets(root),
     ]
 
@@ -230,8 +233,11 @@ def _production(root: Path, target: str, config: Mapping[str, Any]) -> Iterator[
         yield f"{target}: workspace.root_path is {folder}, not in the service principal's home"
     if not config.get("run_as", {}).get("service_principal_name"):
         yield f"{target}: run_as is no service principal"
-    if any("build" in artifact for artifact in config["artifacts"].values()):
-        yield f"{target}: builds a wheel of its own"
+    for artifact in config["artifacts"].values():
+        if not artifact.get("build", "").startswith(LOOKS_FOR_THE_WHEEL):
+            yield f"{target}: builds a wheel of its own, or does not say that there is none"
+        if artifact.get("type") == "whl":
+            yield f"{target}: dist/ is emptied before the wheel is looked for"
 
 
 def _synced(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
@@ -241,6 +247,19 @@ def _synced(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
         if name.startswith(("conf/local/", "conf/medicare.yml")) or "credentials" in name:
             yield f"sync: {name} is copied"
     yield from (f"sync: conf/{folder} is not copied" for folder in ("base", "databricks") if not _below(names, folder))
+
+
+def _constraints(root: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield jobs whose wheel is installed without constraints, or with a file of them that is not copied."""
+    names, files = synced_files(config, root), config["workspace"]["file_path"]
+    for where, job in resources(config, "jobs"):
+        for environment in job.get("environments", ()):
+            needed = environment["spec"]["dependencies"]
+            named = [one.partition(" ")[2] for one in needed if one.startswith("--constraint ")]
+            if not named:
+                yield f"{where}: the wheel is installed without constraints"
+            copied = [path.removeprefix(f"{files}/") for path in named]
+            yield from (f"{where}: {path} is not copied" for path in copied if path not in names)
 
 
 def _below(names: set[str], folder: str) -> bool:

@@ -65,9 +65,9 @@ class ArtifactFile:
 
 @dataclasses.dataclass
 class Artifact:
-    type: ArtifactType
     path: str
     files: list[ArtifactFile]
+    type: ArtifactType | None = None
     build: str | None = None
 
 

@@ -25,6 +25,19 @@ from support import REPOSITORY
 DEPLOY_PAGE = REPOSITORY / "docs" / "how-to" / "deploy.md"
 
 
+# Packages of which the constraints of some environment have another version than run.lock.
+EARLIER = {
+    *("flask", "greenlet", "gunicorn", "huey", "mlflow-tracing", "prettytable", "sqlalchemy", "typeguard"),
+    *("types-python-dateutil", "typing-inspection"),
+}
+
+
+def versions(name: str) -> dict[str, str]:
+    """Return what a file of requirements pins."""
+    text = (REPOSITORY / "requirements" / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\n]+)", text, re.MULTILINE))
+
+
 def resolved(target: str) -> dict:
     return resolve(REPOSITORY, target, TARGETS[target])
 
@@ -203,13 +216,49 @@ class TestDevelopment:
 
 class TestWheel:
     def test_is_built_for_dev_only(self):
-        builds = {target: resolved(target)["artifacts"]["claims_fraud"].get("build") for target in TARGETS}
-        assert builds == {"dev": "uv build --wheel", "staging": None, "prod": None}
+        builds = {target: resolved(target)["artifacts"]["claims_fraud"]["build"] for target in TARGETS}
+        assert builds["dev"] == "uv build --wheel"
+        assert builds["staging"] == builds["prod"]
+        assert {target for target in TARGETS if "type" in resolved(target)["artifacts"]["claims_fraud"]} == {"dev"}
 
-    def test_is_the_only_thing_installed(self):
+    def test_staging_and_prod_say_what_to_build_where_there_is_none(self, tmp_path):
+        look = ["bash", "-c", resolved("prod")["artifacts"]["claims_fraud"]["build"]]
+        said = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert said.returncode == 1
+        assert said.stdout.startswith("dist/ has no wheel, and this target builds none. Put the wheel that was tested")
+        (tmp_path / "dist").mkdir()
+        (tmp_path / WHEEL).touch()
+        said = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stdout) == (0, "")
+        assert (tmp_path / WHEEL).exists()
+
+    def test_is_installed_with_the_constraints_of_the_environment(self):
+        files = f"/Workspace/Users/{PRINCIPAL}/.bundle/claims_fraud/prod/files"
         for job in resolved("prod")["resources"]["jobs"].values():
             (environment,) = job["environments"]
-            assert environment["spec"] == {"environment_version": "5", "dependencies": ["dist/claims_fraud-*.whl"]}
+            assert environment["spec"] == {
+                "environment_version": "5",
+                "dependencies": [
+                    f"--constraint {files}/requirements/databricks/serverless-5.txt",
+                    "dist/claims_fraud-*.whl",
+                ],
+            }
+
+    def test_constraints_are_copied_for_each_environment_there_is(self):
+        assert {name for name in synced_files(resolved("prod"), REPOSITORY) if name.startswith("requirements/")} == {
+            f"requirements/databricks/{name}.txt" for name in ("dbr-17.3", "serverless-5", "serverless-6")
+        }
+
+    def test_an_environment_without_constraints_is_refused(self):
+        (wrong, *_) = problems(REPOSITORY, "prod", {**GIVEN, "environment_version": "4"}, WHEEL)
+        assert wrong == "jobs.model_training_job: requirements/databricks/serverless-4.txt is not copied"
+
+    def test_constraints_that_are_not_of_the_environment_are_those_of_the_lock(self):
+        lock = versions("run.lock")
+        for path in sorted((REPOSITORY / "requirements" / "databricks").glob("*.txt")):
+            own = {name for name, version in versions(f"databricks/{path.name}").items() if lock.get(name) != version}
+            # Later ones do not fit what the environment has installed.
+            assert own <= EARLIER, path.name
 
 
 def test_the_experiment_has_only_tags_that_stay():
@@ -286,7 +335,7 @@ def test_the_command_itself_finds_the_bundle_valid(target):
         pytest.skip("DATABRICKS_HOST does not name a workspace")
     given = {f"BUNDLE_VAR_{name}": value for name, value in TARGETS[target].items()}
     called = subprocess.run(
-        ["databricks", "bundle", "validate", "--target", target],
+        ["databricks", "bundle", "validate", "--strict", "--target", target],
         cwd=REPOSITORY,
         env={**given, **os.environ},
         capture_output=True,

@@ -20,7 +20,8 @@ def changed(tmp_path):
     """Copy the bundle with one text in one of its files changed, and return what is then wrong with prod."""
     shutil.copytree(REPOSITORY / "resources", tmp_path / "resources")
     shutil.copy(REPOSITORY / MAIN, tmp_path)
-    (tmp_path / "conf").symlink_to(REPOSITORY / "conf")
+    for folder in ("conf", "requirements"):
+        (tmp_path / folder).symlink_to(REPOSITORY / folder)
 
     def change(file: str, old: str, new: str, target: str = "prod") -> list[str]:
         text = (tmp_path / file).read_text(encoding="utf-8")
@@ -282,6 +283,18 @@ CHANGES = {
         "./dist/",
         f"jobs.scoring_job: resources/dist/claims_fraud-*.whl is not {WHEEL}",
     ),
+    "wheel without constraints": (
+        SCORING,
+        "              - --constraint ",
+        "              # - --constraint ",
+        "jobs.scoring_job: the wheel is installed without constraints",
+    ),
+    "constraints of no environment": (
+        SCORING,
+        "serverless-${var.environment_version}.txt",
+        "serverless-4.txt",
+        "jobs.scoring_job: requirements/databricks/serverless-4.txt is not copied",
+    ),
     "other artifact": (
         MAIN,
         "source: dist/claims_fraud-*.whl",
@@ -382,6 +395,23 @@ class TestEveryRuleFailsWhereItShould:
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
+            ("ls dist/claims_fraud-*.whl > /dev/null", "uv build --wheel", "builds a wheel of its own"),
+            (
+                "        build: >-\n          ls",
+                "        type: whl\n        build: >-\n          ls",
+                "dist/ is emptied before",
+            ),
+        ],
+        ids=["own wheel", "dist emptied"],
+    )
+    def test_the_wheel_of_production_is_the_one_that_is_there(self, changed, target, old, new, message):
+        (found,) = changed(MAIN, old, new, target)
+        assert found.startswith(f"{target}: {message}")
+
+    @pytest.mark.parametrize("target", ["staging", "prod"])
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
             (
                 "      root_path: /Workspace/Users/${var.service_principal}/",
                 "      root_path: /Workspace/Shared/",
@@ -392,13 +422,8 @@ class TestEveryRuleFailsWhereItShould:
                 "",
                 "run_as is no service principal",
             ),
-            (
-                "    mode: production",
-                "    mode: production\n    artifacts: {claims_fraud: {build: make}}",
-                "builds a wheel of its own",
-            ),
         ],
-        ids=["shared folder", "no principal", "own wheel"],
+        ids=["shared folder", "no principal"],
     )
     def test_production(self, changed, target, old, new, message):
         _, mark, after = (REPOSITORY / MAIN).read_text(encoding="utf-8").partition(f"\n  {target}:\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support import REPOSITORY
@@ -20,9 +20,18 @@ def variables(programs: Path | None = None) -> dict[str, str]:
     return others if programs is None else {**others, "PATH": f"{programs}{os.pathsep}{others['PATH']}"}
 
 
-def call(command: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
+def call(
+    command: Sequence[str | Path], folder: Path, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with environment variables of its own besides."""
     return subprocess.run(
-        list(map(str, command)), cwd=folder, env=variables(), capture_output=True, text=True, timeout=1_800, check=False
+        list(map(str, command)),
+        cwd=folder,
+        env={**variables(), **(more or {})},
+        capture_output=True,
+        text=True,
+        timeout=1_800,
+        check=False,
     )
 
 

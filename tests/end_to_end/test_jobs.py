@@ -92,7 +92,12 @@ class Workspace:
 
     def call(self, given: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
         here = [f"--tracking-uri=sqlite:///{self.root}/runs.db", *(f"--param={setting}" for setting in SMALL)]
-        return call([self.python, "-c", TASK, *given, *here, *more], self.working_folder)
+        return call([self.python, "-c", TASK, *given, *here, *more], self.working_folder, self.variables)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables of the tasks."""
+        return {}
 
     @property
     def working_folder(self) -> Path:

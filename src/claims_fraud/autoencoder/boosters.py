@@ -220,6 +220,16 @@ def gpu_count() -> int:
     return int(get_gpu_device_count())
 
 
+def xgboost_has_cuda() -> bool:
+    """Return whether the installed XGBoost can use a GPU: `xgboost-cpu` cannot."""
+    return bool(xgboost.build_info().get("USE_CUDA"))
+
+
+def xgboost_version() -> str:
+    """Return the version of the installed XGBoost, of whichever build."""
+    return str(xgboost.__version__)
+
+
 def unstamped(model: catboost.CatBoost) -> catboost.CatBoost:
     """Return the model without the time and random id that the library stamps into it: equal models, equal files."""
     for key in ("train_finish_time", "model_guid"):

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from claims_fraud.autoencoder.boosters import BOOSTERS, Device, gpu_count
+from claims_fraud.autoencoder.boosters import BOOSTERS, Device, gpu_count, xgboost_has_cuda, xgboost_version
 from claims_fraud.autoencoder.encoding import Direction
 from claims_fraud.errors import InputError, listed, nearest
 from claims_fraud.statistics.frames import check_frame
@@ -42,7 +42,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise InputError("n_jobs is 0; it must be a number of threads, or -1 for all cores.")
     if not isinstance(rate, Real) or not 0 < float(rate) <= 1:
         raise InputError(f"learning_rate is {rate!r}; it must be a number above 0 and at most 1.")
-    _check_device(parameters["device"])
+    _check_device(parameters["device"], parameters["model_type"])
 
 
 def check_contamination(contamination: Any) -> None:
@@ -114,12 +114,18 @@ def check_derived(derived_from: Mapping[str, Sequence[str]], features: Sequence[
             raise InputError(f"derived_from of {name!r} is {sources!r}; it must be a list of column names.")
 
 
-def _check_device(device: Any) -> None:
+def _check_device(device: Any, model_type: str) -> None:
     if device not in DEVICES:
         raise InputError(f"device is {device!r}; allowed are {listed(DEVICES)}.")
     # XGBoost would go on without one and say nothing.
     if device == "gpu" and not gpu_count():
         raise InputError("device is 'gpu', and there is no GPU that CUDA can use. Set it to cpu, or run where one is.")
+    if device == "gpu" and model_type == "xgboost" and not xgboost_has_cuda():
+        raise InputError(
+            "device is 'gpu', and the installed XGBoost is xgboost-cpu, which cannot use one. Install the other build "
+            f"of the same version with `pip install --force-reinstall --no-deps xgboost=={xgboost_version()}`, set "
+            "model_type to catboost, or set device to cpu."
+        )
 
 
 def _check_whole_number(name: str, value: Any, least: int, most: int | None) -> None:

@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from claims_fraud.datasets.by_version import missing_rows
 from claims_fraud.datasets.session import current_session
 from claims_fraud.errors import InputError, NotKept, listed
-from claims_fraud.frames.on_spark import quoted
+from claims_fraud.frames.on_spark import as_spark, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -433,7 +433,7 @@ def _as_spark(data: DataFrame | pd.DataFrame) -> DataFrame:
         else field
         for field in table.schema
     ]
-    return current_session().createDataFrame(table.cast(pa.schema(fields)))
+    return as_spark(current_session(), table.cast(pa.schema(fields)))
 
 
 def _literal(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from pyspark import cloudpickle
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
@@ -127,8 +127,7 @@ def collected(frame: DataFrame) -> pd.DataFrame:
 
 
 def like(frame: DataFrame, rows: pd.DataFrame, schema: pa.Schema) -> DataFrame:
-    table = to_arrow(rows, _without_comments(schema))
-    return _commented(frame.sparkSession.createDataFrame(table), schema)
+    return as_spark(frame.sparkSession, to_arrow(rows, _in_utc(schema)))
 
 
 def schema_of(frame: DataFrame) -> pa.Schema:
@@ -152,6 +151,12 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
 
 
+def as_spark(session: SparkSession, table: pa.Table) -> DataFrame:
+    """Return a table as a frame, comments included. The schema is given: Connect infers none from an empty table."""
+    schema = table.schema
+    return _commented(session.createDataFrame(table, spark_schema(schema)), schema)
+
+
 def spark_schema(schema: pa.Schema) -> StructType:
     """Return Spark's schema of Arrow's, with comments."""
     fields = from_arrow_schema(_without_comments(schema))
@@ -166,6 +171,18 @@ def _comment(field: pa.Field) -> dict[str, str]:
 
 def _without_comments(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.remove_metadata() for field in schema])
+
+
+def _in_utc(schema: pa.Schema) -> pa.Schema:
+    """Return a schema in which times that have no zone are instants in UTC."""
+    return pa.schema(
+        [
+            field.with_type(pa.timestamp("us", tz="UTC"))
+            if pa.types.is_timestamp(field.type) and field.type.tz is None
+            else field
+            for field in schema
+        ]
+    )
 
 
 def _commented(frame: DataFrame, schema: pa.Schema) -> DataFrame:

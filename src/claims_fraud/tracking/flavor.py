@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +176,18 @@ def environment_of(packages: Iterable[str]) -> dict[str, Any]:
 
     Of requirements alone MLflow makes the same, and warns where there is no pip, as in an environment that uv made.
     """
-    requirements = [f"{name}=={version(name)}" for name in packages]
+    requirements = [f"{name}=={version(name)}" for name in map(_distribution, packages)]
     return {
         "name": "mlflow-env",
         "channels": ["conda-forge"],
         "dependencies": [f"python={platform.python_version()}", "pip", {"pip": requirements}],
     }
+
+
+def _distribution(package: str) -> str:
+    """Return the name under which a package is installed: XGBoost comes as `xgboost-cpu` as well."""
+    cpu_only = f"{package}-cpu"
+    return cpu_only if list(distributions(name=cpu_only)) else package
 
 
 def signature_of(model: ClaimsTreeAutoencoder, threshold_percentile: float) -> ModelSignature:
