@@ -75,21 +75,25 @@ def main() -> int:
     parser.add_argument("--claims", type=int, default=1_000)
     parser.add_argument("--quick", type=int, metavar="KILLS", help="so many kills of each run only, kept nowhere")
     given = parser.parse_args()
-    found = []
+    found: list[Outcome] = []
     with tempfile.TemporaryDirectory() as scratch:
         shelf = Shelf(Path(scratch), given.claims)
         for what in given.runs:
             for outcome in shelf.kills(what, given.every, given.quick):
                 found.append(outcome)
                 print(f"{what}, {outcome.at}, {outcome.event}: {'; '.join(outcome.problems) or 'well'}", flush=True)
-    if given.quick:
-        return int(any(outcome.problems for outcome in found))
-    earlier = [json.loads(line) for line in FOUND.read_text().splitlines()] if FOUND.exists() else []
-    rows = [row for row in earlier if row["what"] not in given.runs]
-    rows += [{**vars(outcome), "problems": list(outcome.problems), **circumstances()} for outcome in found]
+                if not given.quick:
+                    _keep(outcome)
+    return int(any(outcome.problems for outcome in found))
+
+
+def _keep(outcome: Outcome) -> None:
+    """Put an outcome among those found before, in the place of that of the same kill, and write the table."""
+    rows = [json.loads(line) for line in FOUND.read_text(encoding="utf-8").splitlines()] if FOUND.exists() else []
+    rows = [row for row in rows if (row["what"], row["at"]) != (outcome.what, outcome.at)]
+    rows.append({**vars(outcome), "problems": list(outcome.problems), **circumstances()})
     FOUND.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     write_table("killed_runs", report(rows))
-    return int(any(row["problems"] for row in rows))
 
 
 def report(rows: list[dict[str, Any]]) -> str:
