@@ -143,9 +143,10 @@ class TestCsv:
             read_claims(write("claims.csv", "sep=;\na;b\n1;2\n"), separator)
 
     @pytest.mark.parametrize("name", ["claims.csv.gz", "claims.csv.zip"])
-    @pytest.mark.parametrize("content", [b"id,amount\n1,2\n", gzip.compress(b"id,amount\n1,2\n")[:-9]])
-    def test_a_damaged_archive_is_refused(self, tmp_path: Path, name: str, content: bytes) -> None:
-        (tmp_path / name).write_bytes(content)
+    @pytest.mark.parametrize("cut", [True, False])
+    def test_a_damaged_archive_is_refused(self, tmp_path: Path, name: str, cut: bool) -> None:
+        content = b"id,amount\n1,2\n"
+        (tmp_path / name).write_bytes(gzip.compress(content)[:-9] if cut else content)
         with pytest.raises(InputError, match=rf"{name} cannot be unpacked"):
             read_claims(tmp_path / name)
 
