@@ -147,3 +147,17 @@ class TestUpsertBy:
         with pytest.raises(DatasetError):
             dataset.save(CLAIMS.assign(amount=[1.5, object()]))
         pd.testing.assert_frame_equal(dataset.load(), CLAIMS)
+
+
+def test_columns_of_mixed_types_are_saved_as_text_where_that_is_wanted(tmp_path):
+    mixed = pd.DataFrame({"note": [1, "two", None], "parts": [(1, 2), "x", None], "amount": [1.5, None, 3.0]})
+    file = {"filepath": str(tmp_path / "t.parquet"), "dataset": {"type": "pandas.ParquetDataset"}, "made_by": "p"}
+    with pytest.raises(DatasetError):
+        WholeFileDataset(**file).save(mixed)
+    dataset = WholeFileDataset(**file, mixed_as_text=True)
+    dataset.save(mixed)
+    assert dataset.load().astype(object).where(lambda table: table.notna(), None).to_dict("list") == {
+        "note": ["1", "two", None],
+        "parts": ["(1, 2)", "x", None],
+        "amount": [1.5, None, 3.0],
+    }

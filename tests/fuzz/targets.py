@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import shutil
 import string
 import tempfile
@@ -124,7 +123,9 @@ def ingestion(raw: pd.DataFrame) -> None:
     assert features["claim_id"].is_unique
     # Rejected rows are saved whatever they hold.
     with scratch("rejected.parquet") as path:
-        WholeFileDataset(filepath=str(path), dataset={"type": "pandas.ParquetDataset"}, made_by="").save(rejected)
+        WholeFileDataset(
+            filepath=str(path), dataset={"type": "pandas.ParquetDataset"}, made_by="", mixed_as_text=True
+        ).save(rejected)
         assert len(pd.read_parquet(path)) == len(rejected)
 
 
@@ -353,4 +354,3 @@ TARGETS = {
         damaged_model,
     ),
 }
-logging.getLogger("claims_fraud").setLevel(logging.ERROR)

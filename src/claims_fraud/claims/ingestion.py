@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.corrections import (
@@ -131,20 +130,8 @@ def valid_claims(checked: pd.DataFrame, columns: Columns, read: ReadParameters =
 
 
 def rejected_claims(checked: pd.DataFrame) -> pd.DataFrame:
-    """Return the checked rows that break a rule, as they came, with `rejection_reasons`.
-
-    A column whose values no table can hold together, such as numbers beside text, is text.
-    """
-    rejected = checked[checked[REASONS].notna()].reset_index(drop=True)
-    return rejected.apply(_storable)
-
-
-def _storable(values: pd.Series) -> pd.Series:
-    try:
-        pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        return values.astype(object).map(str, na_action="ignore")
-    return values
+    """Return the checked rows that break a rule, as they came, with `rejection_reasons`."""
+    return checked[checked[REASONS].notna()].reset_index(drop=True)
 
 
 def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:

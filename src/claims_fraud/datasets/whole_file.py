@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 from kedro.io import AbstractDataset
 
 from claims_fraud.claims.history import upserted
@@ -31,6 +33,9 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         Whether a missing file loads as None.
     upsert_by : str, optional
         Key column of a table: rows saved replace those with their key, all others stay; sorted by key.
+    mixed_as_text : bool
+        Whether a column whose values no file can hold together, such as numbers beside text, is saved as text; by
+        default it is an error.
     metadata : dict, optional
         Ignored by Kedro; kedro-viz reads the layer here.
     """
@@ -43,6 +48,7 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         made_by: str,
         optional: bool = False,
         upsert_by: str | None = None,
+        mixed_as_text: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
@@ -50,6 +56,7 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         self._made_by = made_by
         self._optional = optional
         self._upsert_by = upsert_by
+        self._mixed_as_text = mixed_as_text
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -67,6 +74,8 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         if self._upsert_by:
             earlier = self._at(self._path).load() if self._path.exists() else None
             data = upserted(data, earlier, self._upsert_by).sort_values(self._upsert_by, ignore_index=True)
+        if self._mixed_as_text:
+            data = data.apply(_storable)
         with replacing(self._path) as unfinished:
             self._at(unfinished).save(data)
 
@@ -82,3 +91,11 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path), "dataset": self._definition, "made_by": self._made_by}
+
+
+def _storable(values: pd.Series) -> pd.Series:
+    try:
+        pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return values.astype(object).map(str, na_action="ignore")
+    return values
