@@ -31,6 +31,9 @@ _prepared: list[tuple[Mapping[str, Any], str]] = []
 
 def prepare_session(settings: Mapping[str, Any], catalog: str) -> None:
     """Have the first dataset that needs a session start it; to list datasets, none is needed. See `start_session`."""
+    if not has_session():
+        _check_installed()
+        _check_java()
     _prepared[:] = [(settings, catalog)]
 
 
