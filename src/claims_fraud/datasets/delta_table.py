@@ -420,20 +420,10 @@ def _versions_of_rows(table: str) -> list[str]:
 
 
 def _as_spark(data: DataFrame | pd.DataFrame) -> DataFrame:
-    """Return the rows as a Spark frame; those of a pandas frame with text, numbers and times in UTC."""
+    """Return the rows as a Spark frame."""
     if not isinstance(data, pd.DataFrame):
         return data
-    table = pa.Table.from_pandas(data, preserve_index=False)
-    fields = [
-        field.with_type(pa.timestamp("us", tz="UTC"))
-        if pa.types.is_timestamp(field.type)
-        # A column in which nothing is known, such as a third reason that no claim has.
-        else field.with_type(pa.string())
-        if pa.types.is_null(field.type)
-        else field
-        for field in table.schema
-    ]
-    return as_spark(current_session(), table.cast(pa.schema(fields)))
+    return as_spark(current_session(), pa.Table.from_pandas(data, preserve_index=False))
 
 
 def _literal(text: str) -> str:

@@ -127,7 +127,7 @@ def collected(frame: DataFrame) -> pd.DataFrame:
 
 
 def like(frame: DataFrame, rows: pd.DataFrame, schema: pa.Schema) -> DataFrame:
-    return as_spark(frame.sparkSession, to_arrow(rows, _in_utc(schema)))
+    return as_spark(frame.sparkSession, to_arrow(rows, schema))
 
 
 def schema_of(frame: DataFrame) -> pa.Schema:
@@ -152,9 +152,12 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def as_spark(session: SparkSession, table: pa.Table) -> DataFrame:
-    """Return a table as a frame, comments included. The schema is given: Connect infers none from an empty table."""
-    schema = table.schema
-    return _commented(session.createDataFrame(table, spark_schema(schema)), schema)
+    """Return a table as a frame with its comments, times in UTC and columns without a type as text.
+
+    Spark is given the schema, because Connect infers none from an empty table.
+    """
+    schema = pa.schema([field.with_type(_known_to_spark(field.type)) for field in table.schema])
+    return _commented(session.createDataFrame(table.cast(schema), spark_schema(schema)), schema)
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
@@ -173,16 +176,11 @@ def _without_comments(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.remove_metadata() for field in schema])
 
 
-def _in_utc(schema: pa.Schema) -> pa.Schema:
-    """Return a schema in which times that have no zone are instants in UTC."""
-    return pa.schema(
-        [
-            field.with_type(pa.timestamp("us", tz="UTC"))
-            if pa.types.is_timestamp(field.type) and field.type.tz is None
-            else field
-            for field in schema
-        ]
-    )
+def _known_to_spark(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC")
+    # A column in which nothing is known, such as a third reason that no claim has.
+    return pa.string() if pa.types.is_null(kind) else kind
 
 
 def _commented(frame: DataFrame, schema: pa.Schema) -> DataFrame:
