@@ -314,12 +314,11 @@ def header_of(file: Path, what: str, separator: str, read: ReadParameters) -> tu
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
-    """Yield the bytes of a file, unpacked where it is an archive of one; raise InputError if it cannot be unpacked."""
+    """Yield the bytes of a file, decompressed if it is an archive; raise InputError if decompression fails."""
     try:
-        with _unpacked(file) as stream:
+        with _decompressed(file) as stream:
             yield stream
-    # zipfile: RuntimeError for a password, NotImplementedError for a compression that it does not know.
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(
             f"{file} cannot be unpacked ({error}). The archive is damaged, cut short, encrypted or of another format; "
             "write it again, or unpack it and give the CSV."
@@ -327,7 +326,7 @@ def _opened(file: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _unpacked(file: Path) -> Iterator[Any]:
+def _decompressed(file: Path) -> Iterator[Any]:
     if file.name.lower().endswith(".gz"):
         with gzip.open(file) as stream:
             yield stream
@@ -339,8 +338,13 @@ def _unpacked(file: Path) -> Iterator[Any]:
             ]
             if len(inside) != 1:
                 raise InputError(f"{file} holds {listed(inside) or 'nothing'}; wanted is a ZIP of one CSV.")
-            with archive.open(inside[0]) as stream:
-                yield stream
+            try:
+                member = archive.open(inside[0])
+            # zipfile's errors for a password and, as NotImplementedError, for an unknown compression.
+            except RuntimeError as error:
+                raise zipfile.BadZipFile(str(error)) from error
+            with member:
+                yield member
     else:
         with file.open("rb") as stream:
             yield stream
