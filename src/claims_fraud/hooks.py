@@ -130,11 +130,12 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> Generator[None, Any, Any]:
         """Log parameters, environment and versions of code and data to the run that kedro-mlflow opens."""
+        from claims_fraud.datasets.session import start_prepared_session  # noqa: PLC0415 - for runs only
+
         # MLflow takes seconds to import, and `kedro registry list` has no use for it.
-        from claims_fraud.datasets.session import start_prepared_session  # noqa: PLC0415 - Spark is an extra
         from claims_fraud.tracking import run_log  # noqa: PLC0415
 
-        # Before any node, so that a Java that is missing is told at once.
+        # Before any node, so that a session that does not start ends the run at once.
         start_prepared_session()
         _check_model_asked_for(pipeline, self.parameters.scoring.model)
         _check_runner(str(run_params.get("runner")))
@@ -321,7 +322,7 @@ def _check_runner(runner: str) -> None:
 
 
 def _prepare_spark(loader: AbstractConfigLoader, columns: Columns) -> None:
-    """Say what Spark is started with, if the environment has a `spark.yml`."""
+    """Prepare the Spark session if the environment has a `spark.yml`."""
     try:
         settings = loader["spark"]
     except MissingConfigException:

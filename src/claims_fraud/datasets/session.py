@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
 
 OLDEST_JAVA = 17
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
-
-
-# What a session is started with once a dataset asks for one: settings, and the catalog.
+# The settings and the catalog for the session that the first dataset to need one starts.
 _prepared: list[tuple[Mapping[str, Any], str]] = []
 
 
 def prepare_session(settings: Mapping[str, Any], catalog: str) -> None:
-    """Have the first dataset that needs a session start it; to list datasets, none is needed. See `start_session`."""
+    """Check that a session can be started, and let the first dataset that needs one start it. See `start_session`."""
     if not has_session():
         _check_installed()
         _check_java()
@@ -38,14 +37,14 @@ def prepare_session(settings: Mapping[str, Any], catalog: str) -> None:
 
 
 def start_prepared_session() -> None:
-    """Start the session that `prepare_session` was told of, if any, and if it is not there yet."""
+    """Start the session that was prepared, unless it has been started."""
     if not _prepared:
         return
     prepared = _prepared.pop()
     try:
         start_session(*prepared)
     except InputError:
-        # Who mends it, in a notebook, tries again.
+        # In a notebook the user can correct the cause and try again.
         _prepared.append(prepared)
         raise
 
@@ -178,6 +177,7 @@ def _check_java() -> None:
         )
 
 
+@cache
 def _java_version(java: str) -> int | None:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
     found = re.search(r'version "(?:1\.)?(\d+)', said)
