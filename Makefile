@@ -43,10 +43,10 @@ test-bundle: .venv/dev ## Build the wheel and the configuration, run them in a c
 
 FUZZ_SECONDS ?= 600
 
-fuzz: .venv/dev ## Give every public entry point odd data for FUZZ_SECONDS; none may fail but by a refusal in words
+fuzz: .venv/dev ## Call every public entry point with odd data for FUZZ_SECONDS; each must succeed or refuse in words
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s --numprocesses 0 tests/fuzz
 
-audit: | $(UV) ## Look the locked dependencies up among known vulnerabilities; needs the network
+audit: | $(UV) ## Check the locked dependencies for known vulnerabilities; needs the network
 	@$(UV) tool run --quiet pip-audit --requirement requirements/run.lock --require-hashes --disable-pip --strict
 
 check: lint lock-check ## Run what CI runs beside the tests

@@ -78,7 +78,7 @@ class one_paragraph:
     """Context in which a user's mistake ends the command with its message, and a bug keeps its traceback."""
 
     def __enter__(self) -> None:
-        """Leave out Kedro's advice to repeat a command: what was wrong with it is still wrong then."""
+        """Silence Kedro's advice to repeat the command, which would fail again."""
         for name in RUNNERS:
             logging.getLogger(name).addFilter(_is_worth_telling)
 

@@ -25,7 +25,7 @@ from support import REPOSITORY
 DEPLOY_PAGE = REPOSITORY / "docs" / "how-to" / "deploy.md"
 
 
-# Packages of which the constraints of some environment have another version than run.lock.
+# Packages that some environment pins to an earlier version than run.lock.
 EARLIER = {
     *("flask", "greenlet", "gunicorn", "huey", "mlflow-tracing", "prettytable", "sqlalchemy", "typeguard"),
     *("types-python-dateutil", "typing-inspection"),

@@ -1,4 +1,4 @@
-"""Values, columns and tables as odd as extracts have them, drawn by hypothesis."""
+"""Hypothesis strategies for odd values, columns and tables, as found in real extracts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 Strategy: TypeAlias = st.SearchStrategy[Any]
 
-# Texts that mean something to a spreadsheet, a page, a parser of numbers, dates or YAML, or to another encoding.
+# Texts with a meaning for spreadsheets, HTML, YAML, encodings, or parsers of numbers and dates.
 TELLING = (
     *("", " ", "?", "-", ".", "NA", "N/A", "None", "nan", "null", "NULL", "NaT", "inf", "-inf", "1e308", "1e999"),
     *("0", "-0", "007", "1.0", "1,5", "1.234,56", "1,234.56", "$1,234.50", "(100.00)", "12 €", "1_000", "0x10"),
@@ -39,7 +39,7 @@ values: Strategy = st.one_of(
     st.floats(),
     st.integers(),
     st.text(max_size=6),
-    # pandas cannot even show a signalling NaN; that it is refused is tested by itself.
+    # pandas cannot show a signalling NaN; a test of its own checks that it is refused.
     st.decimals(allow_nan=True, allow_infinity=True).filter(lambda value: not value.is_snan()),
     st.sampled_from([Decimal("1E+400"), Decimal("1.0000000000"), pd.NA, pd.NaT, np.float32(0.1)]),
     st.dates(),
@@ -75,7 +75,7 @@ def _days(rng: np.random.Generator, n: int) -> pd.Series:
     return pd.Series(pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 500, n), unit="D"))
 
 
-# Columns as a store gives them; each is filled by chance and may lose some of its values.
+# Columns of every storage type, filled at random.
 STORED: dict[str, Callable[[np.random.Generator, int], pd.Series]] = {
     "floats": _floats,
     "float32": lambda rng, n: _prices(rng, n).astype("float32"),
@@ -113,7 +113,7 @@ STORED: dict[str, Callable[[np.random.Generator, int], pd.Series]] = {
 
 @st.composite
 def columns(draw: st.DrawFn, rows: int) -> pd.Series:
-    """Return a column: as a store gives it, with some values missing, or some or all of them odd."""
+    """Draw a column of some storage type, in which values may be missing or odd."""
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     column = STORED[draw(st.sampled_from(sorted(STORED)))](rng, rows)
     lost = draw(st.sampled_from([0, 0, 0.1, 0.9]))
@@ -129,7 +129,7 @@ def columns(draw: st.DrawFn, rows: int) -> pd.Series:
 
 @st.composite
 def tables(draw: st.DrawFn, sane: Callable[[int], pd.DataFrame] | None = None, most: int = 60) -> pd.DataFrame:
-    """Return a table of odd columns; where there is a sane one, that one with a few of its columns odd."""
+    """Draw a table of odd columns, or a sane table with a few odd columns."""
     rows = draw(st.integers(0 if sane is None else 1, most))
     table = {} if sane is None else dict(sane(rows).items())
     names = st.sampled_from([*table, *NAMES] if table else NAMES) | st.text(max_size=5)
@@ -151,7 +151,7 @@ def tables(draw: st.DrawFn, sane: Callable[[int], pd.DataFrame] | None = None, m
 
 
 def sane_claims(rows: int) -> pd.DataFrame:
-    """Return claims in the reference schema, but for the columns that are optional."""
+    """Return claims with the required columns of the reference schema."""
     rng = np.random.default_rng(rows)
     code = rng.choice(["99213", "93000"], rows)
     return pd.DataFrame(

@@ -1,10 +1,11 @@
-"""What takes data from outside, each with what it is given and what has to hold of what comes back.
+"""Public entry points that take data from outside, each with a strategy for its input and checks of its result.
 
-A target may refuse what it is given with an `InputError`. Anything else that is raised is a fault.
+A target may refuse its input with an `InputError`. Any other exception is a fault.
 """
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
@@ -51,7 +52,7 @@ PRINTABLE = st.text(st.sampled_from(string.ascii_letters + string.digits + " ,;|
 
 @dataclass(frozen=True)
 class Target:
-    """A public entry point, what it is given, and how it is tried."""
+    """A strategy for the input of a public entry point, and a function that calls it and checks the result."""
 
     given: Strategy
     attempt: Callable[[Any], None]
@@ -59,7 +60,7 @@ class Target:
 
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """Yield the path of a file of that name in a folder that is gone afterwards."""
+    """Yield the path for a file in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / name
 
@@ -87,7 +88,7 @@ def outlier_detector(given: tuple[pd.DataFrame, pd.DataFrame]) -> None:
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             found = detector.fit(learned).predict(other)
     except (TypeError, ValueError) as error:
-        # What scikit-learn says of names and numbers of columns, as it does for its own estimators.
+        # scikit-learn's own errors about the names and number of columns.
         if isinstance(error, InputError) or "sklearn" in _raised_in(error):
             return
         raise
@@ -121,7 +122,7 @@ def ingestion(raw: pd.DataFrame) -> None:
     features, rejected = DataIngestion(COLUMNS, LENIENT, date(2026, 1, 1)).run(raw)
     assert len(features) + len(rejected) == len(raw)
     assert features["claim_id"].is_unique
-    # Rejected rows are saved whatever they hold.
+    # Rejected rows are saved whatever their types.
     with scratch("rejected.parquet") as path:
         WholeFileDataset(
             filepath=str(path), dataset={"type": "pandas.ParquetDataset"}, made_by="", mixed_as_text=True
@@ -135,7 +136,7 @@ def proposal_of_a_frame(frame: pd.DataFrame) -> None:
 
 
 def written_csv(given: tuple[list[list[str]], str, str, str]) -> None:
-    """Have what a CSV was written from be what is read of it."""
+    """Check that a CSV gives the values it was written from."""
     rows, separator, quote, encoding = given
     names = [f"c{number}" for number in range(len(rows[0]))]
     text = io.StringIO(newline="")
@@ -172,12 +173,12 @@ def proposal_of_a_file(given: tuple[str, bytes]) -> None:
 
 
 def stored_table(frame: pd.DataFrame) -> None:
-    """Have a table in parquet be read, proposed for and ingested."""
+    """Write a table as parquet; read, propose and ingest it."""
     with scratch("claims.parquet") as path:
         try:
             frame.to_parquet(path, index=False)
         except (pa.ArrowException, ValueError, TypeError, OverflowError, AttributeError, NotImplementedError):
-            return  # what parquet cannot hold nobody sends
+            return  # parquet cannot hold it, so nobody sends it
         found = read_claims(path)
         assert len(found) == len(frame)
         yaml.safe_load(propose(path))
@@ -185,18 +186,18 @@ def stored_table(frame: pd.DataFrame) -> None:
 
 
 def spreadsheet(frame: pd.DataFrame) -> None:
-    """Have a sheet be read and proposed for."""
+    """Write a table as a sheet; read it and propose columns."""
     with scratch("claims.xlsx") as path:
         try:
             frame.to_excel(path, index=False)
         except (ValueError, TypeError, OverflowError, AttributeError, IllegalCharacterError):
-            return  # what a sheet cannot hold nobody sends
+            return  # a sheet cannot hold it, so nobody sends it
         read_claims(path)
         yaml.safe_load(propose(path))
 
 
 def exported(frame: pd.DataFrame) -> None:
-    """Have no cell of a table for people begin as a formula does."""
+    """Check that no cell of an exported table begins like a formula."""
     texts = without_formulas(frame)
     for _, column in texts.items():
         for value in column:
@@ -229,7 +230,7 @@ def parameters(given: list[tuple[list[str], Any]]) -> None:
 
 @st.composite
 def places(draw: st.DrawFn) -> list[str]:
-    """Return the path to a parameter, or to none."""
+    """Return the path to a parameter that exists or not."""
     block: Any = _configuration()
     path: list[str] = []
     while isinstance(block, dict) and block:
@@ -242,7 +243,8 @@ def places(draw: st.DrawFn) -> list[str]:
 
 @cache
 def _model() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="claims_fraud_fuzz_"))
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     model = ClaimsTreeAutoencoder("xgboost", **SMALL)
     model.fit(visits_and_surgeries(), ["code"], ["amount", "age"])
     model.save(folder / "model")
@@ -250,7 +252,7 @@ def _model() -> Path:
 
 
 def damaged_model(given: tuple[int, str, int, bytes]) -> None:
-    """Have a model that was tampered with be refused, or be the one that was saved."""
+    """Check that a model folder loads only if it is unchanged."""
     number, how, place, junk = given
     with scratch("model") as copy:
         shutil.copytree(_model(), copy)

@@ -1,6 +1,6 @@
-"""Public entry points given what hypothesis draws: each does what it should or refuses with one paragraph.
+"""Public entry points with odd input: each returns a valid result or refuses with one paragraph.
 
-A few examples of each, the same in every run; `make fuzz` draws others for as long as FUZZ_SECONDS says.
+The tests draw the same few examples in every run; `make fuzz` draws new ones for FUZZ_SECONDS.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNHURRIED = list(HealthCheck)
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_entry_point_given_anything_does_what_it_should_or_refuses(name, caplog):
-    # What a run logs is not looked at, and would be kept for thousands of examples.
+    # Otherwise the log of thousands of examples would be kept.
     caplog.set_level(logging.CRITICAL, "claims_fraud")
     target, tried = TARGETS[name], 0
 
@@ -47,7 +47,7 @@ def test_entry_point_given_anything_does_what_it_should_or_refuses(name, caplog)
 
 
 def _refusal(target: Target, drawn: Any) -> str | None:
-    """Return what a target that refuses says."""
+    """Return the message of a target that refuses its input, or None."""
     try:
         target.attempt(drawn)
     except InputError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # From here on a number is written without decimals.
 WITHOUT_DECIMALS = 100
-# From here on digits are more than a double holds, and nobody counts them.
+# From here on a number is written in scientific notation, since a double holds no more than 15 digits.
 SCIENTIFIC = 1e15
 MISSING = "missing"
 

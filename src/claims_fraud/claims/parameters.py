@@ -58,7 +58,7 @@ class ReadParameters(BaseModel):
     def _known_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                # What Python calls a codec may be no encoding of text, such as rot13.
+                # Some of Python's codecs, such as rot13, do not encode text.
                 "".encode(value)
             except LookupError:
                 raise ValueError(
@@ -71,7 +71,9 @@ class ReadParameters(BaseModel):
     def _known_directives(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
         example = "write how dates stand in the file, for example %d.%m.%Y or %m/%d/%Y"
         for written in value.values() if isinstance(value, dict) else (value,):
-            if written is not None and "%" not in written:
+            if written is None:
+                continue
+            if "%" not in written:
                 raise ValueError(f"{written!r} is not a date format; {example}")
             try:
                 pd.to_datetime(pd.Series(["-"]), format=written, errors="coerce")

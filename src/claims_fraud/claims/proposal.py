@@ -90,7 +90,7 @@ CONTEXT = (
 )
 RUN_TOGETHER = rf"\b(claim|clm|service|start|end|birth|{_PATIENT}|{_PROVIDER})(id|no|date|dt|amount|amt)\b"
 ISO_DATE = r"\d{4}([-/])\d\d\1\d\d"
-# What dates of this century and the last are as numbers: Excel's days, and seconds or milliseconds since 1970.
+# Ranges of recent dates stored as numbers: Excel's day counts, and seconds or milliseconds since 1970.
 NUMBERED_DATES = ((10_000, 60_000), (1e8, 4e9), (1e11, 4e12))
 COMPACT_DATE = r"(19|20)\d{6}(\.0)?$"
 LOCAL_DATE = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b"
@@ -158,9 +158,9 @@ def propose(path: Path, separator: str | None = None) -> str:
 def _read_lines(found: Proposal, told: list[str]) -> list[str]:
     """Return the `read:` block, what its values become, and what was not assumed."""
     lines = []
-    for name, known in found.read.items():
-        open_ = found.undecided.get(name, {})
-        value = {**known, **open_} if isinstance(open_, dict) and isinstance(known, dict) else open_ or known
+    for name, proposed in found.read.items():
+        undecided = found.undecided.get(name, proposed)
+        value = {**proposed, **undecided} if isinstance(undecided, dict) else undecided
         text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=UNLIMITED)
         lines.append(_line(f"  {name}: {text.strip().removesuffix('...').strip()}", found.questions.get(name)))
     return [

@@ -23,7 +23,7 @@ from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import DERIVED, derivable, lacking
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
-from claims_fraud.statistics.values import as_floats, number_or_text, value_text
+from claims_fraud.statistics.values import as_floats, has_real_dtype, number_or_text, value_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -213,7 +213,7 @@ def numbers(values: pd.Series, read: ReadParameters = AS_IT_IS) -> pd.Series:
 
     Text may be written as ``read`` says; in parentheses it is negative, as in accounts.
     """
-    if not pd.api.types.is_numeric_dtype(values) or values.dtype.kind == "c":
+    if not has_real_dtype(values):
         values = values.astype(object).map(number_or_text)
         text = values.map(lambda value: isinstance(value, str)).astype(bool)
         if text.any() and (not read.plain_numbers or values[text].str.contains("(", regex=False).any()):
@@ -288,7 +288,7 @@ def dates(values: pd.Series, written: str | None = None, zone: str | None = None
 
 
 def with_zone(values: pd.Series) -> int:
-    """Return how many dates say in which zone the clock stood."""
+    """Count the dates that have a time zone."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return int(values.notna().sum())
     if values.dtype.kind in "biufmM":

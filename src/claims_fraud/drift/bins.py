@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.encoding import MAX_KNOWN_CATEGORIES, Floats, category_values
-from claims_fraud.statistics.values import SAME_NUMBER, as_floats, just_below, number_or_text
+from claims_fraud.statistics.values import SAME_NUMBER, as_floats, has_real_dtype, just_below, number_or_text
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["number", "category"]
@@ -198,8 +198,8 @@ def _numbers(values: pd.Series) -> tuple[Floats, int]:
     there = values.notna()
     if stored_as(values) == "date":
         return np.full(len(values), np.nan), int(there.sum())
-    if values.dtype == object or values.dtype.kind == "c":
-        values = values.astype(object).map(number_or_text, na_action="ignore")
-    numbers = as_floats(values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values, errors="coerce"))
+    if not has_real_dtype(values):
+        values = pd.to_numeric(values.astype(object).map(number_or_text), errors="coerce")
+    numbers = as_floats(values)
     within: Floats = np.clip(numbers, -LARGEST, LARGEST)
     return within, int((np.isnan(within) & there.to_numpy()).sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import InvalidOperation
 from typing import Any
 
 import pandas as pd
@@ -25,7 +25,7 @@ def check_frame(data: Any, names: Iterable[object] = (), what: str = "the data")
     repeated = [name for name in dict.fromkeys(names) if times[name] > 1]
     if repeated:
         raise InputError(f"{what} has more than one column {listed(map(repr, repeated))}. Rename the others.")
-    signalling = [name for name, values in data.items() if _has_signalling_nan(values)]
+    signalling = [name for name, values in data.items() if values.dtype == object and _has_signalling_nan(values)]
     if signalling:
         raise InputError(
             f"{what}: column {listed(map(repr, signalling))} holds a signalling NaN (Decimal('sNaN')), which cannot be "
@@ -34,7 +34,8 @@ def check_frame(data: Any, names: Iterable[object] = (), what: str = "the data")
 
 
 def _has_signalling_nan(values: pd.Series) -> bool:
-    # Told by C code first: looking at each value of a column of text would take longer than what follows.
-    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) == "string":
-        return False
-    return any(isinstance(value, Decimal) and value.is_snan() for value in values)
+    try:
+        values.isna()
+    except InvalidOperation:
+        return True
+    return False

@@ -20,8 +20,8 @@ Floats = npt.NDArray[np.float64]
 TRUTH = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 # Of float32, two steps: numbers that are closer than that share a bin, whichever type they were stored in.
 SAME_NUMBER = 2.0**-22
-# Of doubles, those below `LARGEST_WIDENED` that a float32 can hold, but for sixteenths, which doubles have themselves:
-# hardly any amount is one by chance, and above that limit the shortest decimal would lose cents.
+# A double below `LARGEST_WIDENED` that float32 represents exactly counts as a widened float32: amounts hardly ever are
+# one by chance. Multiples of 1 / SHORT are exempt, being exact in both types. Above the limit cents would be lost.
 SHORT, LARGEST_WIDENED = 16.0, 2.0**17
 SINGLES = ("Float32", "float[pyarrow]")
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float")
@@ -89,12 +89,17 @@ def number_or_text(value: Any) -> float | str | None:
     return number if isinstance(number, float | str) else None
 
 
+def has_real_dtype(values: pd.Series) -> bool:
+    """Return whether a column is stored as real numbers or truth values."""
+    return pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "c"
+
+
 def holds_numbers(values: pd.Series) -> bool:
-    """Return whether a column has numbers, in whatever they are stored, and no truth values."""
+    """Return whether a column has real numbers, in whatever they are stored, and no truth values."""
     if pd.api.types.is_bool_dtype(values):
         return False
-    if pd.api.types.is_numeric_dtype(values):
-        return values.dtype.kind != "c"
+    if has_real_dtype(values):
+        return True
     return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in NUMBERS
 
 
