@@ -78,7 +78,7 @@ def test_categories_by_hand():
     assert encoded.classes.tolist() == [0, 2, 1, 2, 2, 3]
     assert encoded.codes.tolist() == [0, 2, 1, 2, 3, 4]
     assert encoded.seen.tolist() == [6, 4, 5, 1, 0, 2]
-    assert ENCODER.code_texts() == ["a", "c", "a rare value", "a new value", "no value"]
+    assert ENCODER.code_texts() == ["a", "c", "a rare value", "a new value", "missing"]
     assert ENCODER.texts(pd.Series(["a", None])) == ["a", "missing"]
 
 

@@ -72,7 +72,7 @@ class TestBins:
         assert (encoder.counts, encoder.starts, encoder.ends) == ((2, 1, 1), (1, 2, 5), (1, 2, 5))
         assert (encoder.missing, encoder.n_rows, encoder.n_classes) == (1, 5, 4)
         assert encoder.encode(pd.Series([0.0, 1.0, 1.5, 2.0, 9.0, np.nan])).codes.tolist() == [0, 0, 1, 1, 2, 3]
-        assert encoder.code_texts() == ["1", "2", "5", "no value"]
+        assert encoder.code_texts() == ["1", "2", "5", "missing"]
 
     def test_many_different_numbers_share_sixteen_bins_of_about_equal_size(self):
         encoder = NumberEncoder.fit(UNIFORM)

@@ -195,10 +195,10 @@ def test_a_model_json_that_was_changed(folder):
         read_model(folder)
 
 
-@pytest.mark.parametrize("version", [4, 6, None])
+@pytest.mark.parametrize("version", [5, 7, None])
 def test_another_format(folder, version):
     change(folder, format_version=version)
     with pytest.raises(
-        InputError, match=f"format version {version}; this version of claims_fraud reads 5. Install the version"
+        InputError, match=f"format version {version}; this version of claims_fraud reads 6. Install the version"
     ):
         read_model(folder)

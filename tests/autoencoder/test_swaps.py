@@ -120,7 +120,10 @@ class TestSwapMeasures:
     def test_values_of_context_columns_are_not_swapped(self, fitted, make_claims, monkeypatch):
         claims = make_claims(500, 9)
         seen = []
-        monkeypatch.setattr(fitted, "compute_fraud_scores", lambda rows: (seen.append(rows) or np.zeros(500), None))
+        # Of the class: undone on the instance, which others share, it would stay there as an attribute of its own.
+        monkeypatch.setattr(
+            type(fitted), "compute_fraud_scores", lambda _, rows: (seen.append(rows) or np.zeros(500), None)
+        )
         swap_measures(fitted, claims, seed=0)
         assert seen[0]["region"].tolist() == claims["region"].tolist()
         assert seen[0]["amount"].tolist() != claims["amount"].tolist()

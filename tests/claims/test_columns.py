@@ -66,13 +66,16 @@ class TestRoles:
         ),
         ({"categorical": ["surprise_code"]}, "column 'surprise_code' has the name of an output column"),
         ({"protected": ["sex"]}, "protected column 'sex' is not among categorical or numeric"),
+        ({"context": ["ward"]}, "context column 'ward' is not among categorical or numeric"),
+        ({"context": ["code"], "protected": ["code"]}, "column 'code' is in context and in protected"),
+        ({"context": ["code", "claim_amount"]}, "every feature is context, or protected as none"),
         ({"numeric": ["cost"]}, "claim_amount 'claim_amount' is not among numeric"),
         (
             {"procedure": "cpt"},
             r"procedure 'cpt' is not among categorical \(code\); name one of these, add it there, or",
         ),
         ({"procedure": "claim_amount"}, "procedure 'claim_amount' is not among categorical"),
-        ({"protected": ["code", "claim_amount"]}, "every feature is protected as context or none"),
+        ({"protected": ["code", "claim_amount"]}, "every feature is context, or protected as none"),
         ({"protected": {"code": "hidden"}}, "'context', 'scored' or 'none'"),
         ({"catgorical": ["code"]}, "catgorical"),
     ],
@@ -80,6 +83,13 @@ class TestRoles:
 def test_invalid_roles_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         columns(**changes)
+
+
+def test_context_is_judged_by_and_never_scored() -> None:
+    roles = columns(categorical=["code", "ward"], context=["ward"])
+    assert roles.context_features == ("ward",)
+    assert roles.model_categorical == ("code", "ward")
+    assert roles.scored_features == ("code", "claim_amount")
 
 
 class TestSuspiciousDirection:

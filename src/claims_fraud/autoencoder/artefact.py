@@ -114,6 +114,7 @@ def _column_content(column: ColumnEvidence, files: list[str]) -> dict[str, Any]:
         "partners": column.partners,
         "observed": column.classes.observed.tolist(),
         "stack": asdict(column.stack),
+        "part": column.part,
         "location": location,
     }
 
@@ -157,6 +158,7 @@ def _column(content: Mapping[str, Any], folder: Path, model_type: ModelType) -> 
         classes=ColumnModel(boosters.get("classes"), np.asarray(content["observed"])),
         second=second,
         stack=_from_json(Stack, content["stack"]),
+        part=content["part"],
     )
 
 

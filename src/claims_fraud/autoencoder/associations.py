@@ -39,10 +39,16 @@ def mutual_information(one: Ints, other: Ints) -> float:
     The correction is that of Miller (1955) for the cells that occur: columns of many classes seem to tell more of each
     other than they do. About 0 where they are independent.
     """
-    rows, width = len(one), int(other.max(initial=0)) + 1
+    width = int(other.max(initial=0)) + 1
     cells = np.bincount(one * width + other)
     pairs = np.flatnonzero(cells)
-    joint, left, right = cells[pairs], np.bincount(one)[pairs // width], np.bincount(other)[pairs % width]
-    information = float(np.sum(joint * np.log(joint * rows / (left * right))) / rows)
-    spare = len(pairs) - np.count_nonzero(np.bincount(one)) - np.count_nonzero(np.bincount(other)) + 1
-    return information - spare / (2 * rows)
+    return information_of(cells[pairs], *np.divmod(pairs, width))
+
+
+def information_of(rows: Ints, one: Ints, other: Ints) -> float:
+    """Return the same from the rows of each pair of classes that occurs, all of shape (pairs,)."""
+    total = rows.sum()
+    of_one, of_other = np.bincount(one, weights=rows), np.bincount(other, weights=rows)
+    information = float(np.sum(rows * np.log(rows * total / (of_one[one] * of_other[other]))) / total)
+    spare = len(rows) - np.count_nonzero(of_one) - np.count_nonzero(of_other) + 1
+    return information - float(spare / (2 * total))

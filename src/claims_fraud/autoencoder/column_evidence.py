@@ -35,6 +35,7 @@ from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncod
 from claims_fraud.autoencoder.kinds.category import UNSEEN_INPUT
 from claims_fraud.autoencoder.location import LocationModel, fit_location
 from claims_fraud.autoencoder.plan import Plan
+from claims_fraud.autoencoder.totals import is_all_of_part
 
 # Share of each column's codes that are hidden from classifiers during training: new codes come every year.
 HIDDEN_SHARE = 0.03
@@ -58,6 +59,8 @@ class ColumnEvidence:
         Compares the value with the rest of its row; None where there is nothing to learn.
     stack : Stack
         How much each counts.
+    part : int, optional
+        Of a total, the place of its part: see `find_part`.
     """
 
     column: int
@@ -66,9 +69,12 @@ class ColumnEvidence:
     classes: ColumnModel
     second: ContrastModel | LocationModel | None
     stack: Stack
+    part: int | None = None
 
     def said(self, encoders: Sequence[Any], batch: Batch, target: Encoded | None = None) -> tuple[Floats, Bools]:
-        """Return what each model says of values, shape (n, models), and which numbers are on the innocent side, (n,).
+        """Return what each model says of values, shape (n, models), and which numbers are innocent, (n,).
+
+        Innocent is a number on the side that is not suspicious, and a total that is all of its part.
 
         Parameters
         ----------
@@ -103,6 +109,8 @@ class ColumnEvidence:
         if above is not None:
             innocent = above <= 0 if suspicious == "high" else above >= 0
             innocent &= ~np.isnan(own.numbers)
+        if self.part is not None and target is None:
+            innocent |= is_all_of_part(self.column, self.part, batch.columns, encoders)
         return np.column_stack(models), innocent
 
     def evidence(self, said: Floats, innocent: Bools, encoder: Any, own: Encoded) -> Singles:
@@ -191,7 +199,7 @@ def fit_column(plan: Plan, column: int, seen: SeenRows, random: np.random.Genera
             (batch, draw_candidates(encoder, own, part, seen.rows, random)) for batch, part in seen.few_held_out
         ]
         second = fit_contrast(column, held_out, partners, plan.model_type, plan.settings)
-    return ColumnEvidence(column, inputs, partners, classes, second, stack)
+    return ColumnEvidence(column, inputs, partners, classes, second, stack, plan.parts[column])
 
 
 def unseen_evidence(encoder: CategoryEncoder) -> float:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from claims_fraud.autoencoder.associations import information_of
 from claims_fraud.autoencoder.encoding import IQR_OF_NORMAL, Floats, Ints, Singles
 from claims_fraud.autoencoder.kinds import Encoded
 
@@ -93,6 +94,11 @@ class PairTable:
         chosen = others == code
         size = self.sizes[0 if of_left else 1]
         return np.bincount(codes[chosen], weights=self.counts[chosen], minlength=size).astype(np.int64)
+
+    @cached_property
+    def information(self) -> float:
+        """How much either column tells of the other, in nats: see `mutual_information`."""
+        return information_of(self.counts, *np.divmod(self.keys, self.sizes[1])) if len(self.keys) else 0.0
 
     @cached_property
     def _every_lift(self) -> Singles | None:
@@ -207,6 +213,10 @@ class Cooccurrence:
         if column < other:
             return self.pairs[column, other].lifts(codes, other_codes)
         return self.pairs[other, column].lifts(other_codes, codes)
+
+    def information(self, column: int, other: int) -> float:
+        """Return how much two columns tell of each other, in nats."""
+        return self.pairs[min(column, other), max(column, other)].information
 
     def both(self, column: int, codes: Ints, other: int, other_codes: Ints) -> Ints:
         """Return how many rows have both codes, shape (n,)."""

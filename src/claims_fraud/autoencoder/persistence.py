@@ -16,7 +16,7 @@ from typing import Any
 from claims_fraud.errors import InputError, listed
 from claims_fraud.files import unfinished_folder
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 MODEL_FILE = "model.json"
 COLUMN_FOLDER = "columns"
 ADVICE = "Train again (`kedro run --pipelines={}`), or give the folder of a whole model."

@@ -29,6 +29,8 @@ class Plan:
         By place: see `ColumnEvidence`.
     follows : sequence of bool
         By place: whether the column is a number that follows from others.
+    parts : sequence of int or None
+        By place: of a column that is a total, the place of its part.
     derived : sequence of bool
         By place: whether the column is computed from other columns or claims.
     groups : uint64 array of shape (n,)
@@ -47,6 +49,7 @@ class Plan:
     inputs: Sequence[tuple[int, ...]]
     partners: Sequence[tuple[int, ...]]
     follows: Sequence[bool]
+    parts: Sequence[int | None]
     derived: Sequence[bool]
     groups: Hashes
     max_samples: int

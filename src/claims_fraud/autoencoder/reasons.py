@@ -1,8 +1,9 @@
 """Reasons in words: what the claim has, what comparable claims have, and how many these are.
 
-A reason quotes the training rows that agree with the claim in one other column, the one that contradicts it most. It is
-given only where at least 30 rows are comparable and at most a quarter of them have the very value; what cannot be shown
-so is not a reason. Not for scores: which columns have reasons is decided by the parts that the scores are made of.
+A reason quotes the training rows that agree with the claim in one other column: one that contradicts it strongly, and
+of those one that tells much of the column. It is given only where at least 30 rows are comparable and at most a quarter
+of them have the very value; what cannot be shown so is not a reason. Not for scores: which columns have reasons is
+decided by the parts that the scores are made of.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from claims_fraud.autoencoder.cooccurrence import Cooccurrence
 from claims_fraud.autoencoder.encoding import Bools, Floats, Ints, number_values
 from claims_fraud.autoencoder.kinds import CategoryEncoder, Encoded, NumberEncoder
 from claims_fraud.autoencoder.location import LocationModel
+from claims_fraud.autoencoder.totals import is_below_part
 from claims_fraud.autoencoder.words import MISSING, number_text, range_text
 
 Objects = npt.NDArray[np.object_]
@@ -33,6 +35,9 @@ ENOUGH, MOST_ALIKE = 30, 0.25
 RARE_SHARE, RARE_ENOUGH = 0.02, 2.3
 # A number is extreme if one row in fifty lies as far out, on either side, or if it is as far from the others.
 EXTREME = 3.2
+# A column that tells less of the one that is explained is quoted only if it contradicts so many times as strongly: the
+# specialty says more of a diagnosis than the years that a provider has practiced, even if these happen to fit it less.
+WORTH_A_STRANGER = 1.5
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
 ALL_ROWS = -1
@@ -135,6 +140,10 @@ class Explainer:
             makes = predicted_numbers(relation, columns, self._encoders)
             broken = self._broken(relation, number_values(values), makes, texts)
             said = np.where(pd.isna(broken), said, broken)
+        part = self._models[column].part
+        if part is not None:
+            below = self._below_part(column, part, columns)
+            said = np.where(pd.isna(below), said, below)
         said[own.absent] = None
         told = ~pd.isna(said)
         said[told] = self._features[column] + " " + texts[told] + "; " + said[told]
@@ -190,7 +199,7 @@ class Explainer:
         return encoder.restore(low.astype(float)), encoder.restore(high.astype(float))
 
     def _compared(self, column: int, columns: Sequence[Encoded], counted: Bools) -> Comparison:
-        """Return the comparison that contradicts each value most."""
+        """Return the comparison to quote of each value."""
         encoder, own, world = self._encoders[column], columns[column], self._world
         n_rows, numeric = len(own.codes), isinstance(encoder, NumberEncoder)
         nothing = np.full(n_rows, np.nan)
@@ -205,13 +214,13 @@ class Explainer:
         strength = np.zeros(n_rows)
         missing = own.codes == encoder.n_codes - 1
         pooled = self._is_pooled(column, own.codes) & ~missing
-        for partner in self._quotable(column):
+        for partner in sorted(self._quotable(column), key=lambda other: -world.information(column, other)):
             codes = columns[partner].codes
             comparable = world.counts[partner][codes] - counted
             # That another value is missing, or rare, is nothing that claims have in common.
             comparable = np.where(self._is_pooled(partner, codes), 0, comparable)
             against = self._against(column, own, partner, codes)
-            stronger = (comparable >= ENOUGH) & (against > strength) & ~pooled & ~own.absent
+            stronger = (comparable >= ENOUGH) & (against > WORTH_A_STRANGER * strength) & ~pooled & ~own.absent
             if not stronger.any():
                 continue
             such = world.both(column, own.codes, partner, codes)
@@ -379,6 +388,15 @@ class Explainer:
         for row in np.flatnonzero(np.abs(numbers - makes) > RELATIVE_ROUNDING * np.abs(makes)).tolist():
             digits = 0 if float(numbers[row]).is_integer() else 2
             said[row] = f"{words} is {number_text(round(float(makes[row]), digits))}"
+        return said
+
+    def _below_part(self, column: int, part: int, columns: Sequence[Encoded]) -> Objects:
+        """Return what to say of totals that are less than their part, None of others."""
+        said = np.full(len(columns[column].codes), None, dtype=object)
+        rows = np.flatnonzero(is_below_part(column, part, columns, self._encoders))
+        numbers = self._encoders[part].unrounded(columns[part].numbers[rows].astype(float))
+        for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+            said[row] = f"less than {self._features[part]}, which is {number_text(round(number, 2))}"
         return said
 
     def _directions(self, column: int, values: pd.Series, texts: Objects, compared: Comparison) -> Objects:

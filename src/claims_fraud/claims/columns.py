@@ -127,6 +127,11 @@ class Columns(BaseModel):
         description="Protected features: a list of names, or of `name: context | scored | none`. `context` (the "
         "default): others are judged in its light, itself it is never scored; `none`: not in the model at all.",
     )
+    context: tuple[str, ...] = Field(
+        (),
+        description="More features that others are judged by and that are never scored themselves: what is known of a "
+        "patient or a provider rather than billed.",
+    )
     suspicious_direction: dict[str, Direction] | None = Field(
         None,
         description="Numeric columns that are suspicious on one side only, a list of `name: high | low`; by default "
@@ -242,7 +247,16 @@ class Columns(BaseModel):
             if name not in self.numeric:
                 raise ValueError(f"suspicious_direction names {name!r}, which is not among numeric; add it there")
         if not self.scored_features:
-            raise ValueError("every feature is protected as context or none; leave at least one to be scored")
+            raise ValueError("every feature is context, or protected as none; leave at least one to be scored")
+        return self
+
+    @model_validator(mode="after")
+    def _check_context(self) -> Self:
+        for name in self.context:
+            if name not in self.features:
+                raise ValueError(f"context column {name!r} is not among categorical or numeric; add it there")
+            if name in self.protected:
+                raise ValueError(f"column {name!r} is in context and in protected, which says it too; keep it in one")
         return self
 
     @model_validator(mode="after")
@@ -329,7 +343,7 @@ class Columns(BaseModel):
     @property
     def context_features(self) -> tuple[str, ...]:
         """Columns that others are judged by and that are never scored themselves."""
-        return tuple(name for name, treatment in self.protected.items() if treatment == "context")
+        return (*(name for name, treatment in self.protected.items() if treatment == "context"), *self.context)
 
     @property
     def scored_features(self) -> tuple[str, ...]:

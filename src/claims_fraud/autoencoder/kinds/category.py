@@ -156,4 +156,4 @@ class CategoryEncoder:
 
     def code_texts(self) -> list[str]:
         """Return what to call each code in a sentence."""
-        return [*(self.categories[position] for position in self.supported), "a rare value", "a new value", "no value"]
+        return [*(self.categories[position] for position in self.supported), "a rare value", "a new value", MISSING]

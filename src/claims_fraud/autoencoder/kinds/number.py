@@ -196,10 +196,15 @@ class NumberEncoder:
         standardized: Floats = (_spread_evenly(numbers, self.unit) - self.middle) / self.spread
         return standardized
 
-    def restore(self, standardized: Floats) -> Floats:
-        """Return the numbers that `standardize` made these of, rounded as the column is."""
+    def unrounded(self, standardized: Floats) -> Floats:
+        """Return the numbers that `standardize` made these of, as exactly as these tell them."""
         even = standardized * self.spread + self.middle
         numbers: Floats = np.sinh(np.clip(even, -80, 80)) * self.unit if self.unit else even
+        return numbers
+
+    def restore(self, standardized: Floats) -> Floats:
+        """Return the numbers that `standardize` made these of, rounded as nearly all of the column are."""
+        numbers = self.unrounded(standardized)
         # Without the sign of zero.
         return np.round(numbers / self.step) * self.step + 0.0 if self.step else numbers
 
@@ -215,7 +220,7 @@ class NumberEncoder:
 
     def code_texts(self) -> list[str]:
         """Return what to call each code in a sentence: the range of its bin."""
-        return [*(range_text(*ends) for ends in zip(self.starts, self.ends, strict=True)), "no value"]
+        return [*(range_text(*ends) for ends in zip(self.starts, self.ends, strict=True)), MISSING]
 
     def rank_text(self, number: float) -> str:
         """Return how extreme a number is among the training rows, whatever the rest of its row says."""
