@@ -14,10 +14,12 @@ from claims_fraud.claims.tables import features_schema
 from claims_fraud.errors import InputError
 from claims_fraud.pipelines.data_ingestion.nodes import (
     check_claims,
+    check_new_claims,
     derive_claim_features,
     derive_new_claim_features,
     keep_new_claim_features,
     separate_rejected_claims,
+    separate_rejected_new_claims,
     split_features,
 )
 
@@ -253,6 +255,93 @@ class TestDeriveNewClaimFeatures:
             found = derive_new_claim_features(batch, batch.head(0), earlier, COLUMNS, YEAR)
             assert found["claim_id"].tolist() == ["b", "a"]
             pd.testing.assert_frame_equal(keep_new_claim_features(found), found)
+
+
+class TestCheckNewClaims:
+    """What new rows are beside known claims."""
+
+    columns = Columns(
+        claim_date="day", procedure="code", categorical=("code",), numeric=("claim_amount",), protected=[],
+        updated_at="written",
+    )  # fmt: skip
+
+    def rows(self, *rows: tuple) -> pd.DataFrame:
+        """Return rows of id, day, amount and when they were written, of one patient, provider and code."""
+        names = ["claim_id", "day", "claim_amount", "written"]
+        return pd.DataFrame(rows, columns=names).assign(patient_id="p", provider_id="d", code="x")
+
+    def known(self, *rows: tuple) -> pd.DataFrame:
+        return typed_claims(self.rows(*rows), self.columns)[0]
+
+    def aside(self, new: pd.DataFrame, known: pd.DataFrame, earlier: pd.DataFrame | None = None) -> dict[str, str]:
+        checked = check_new_claims(new, known, earlier, self.columns, LENIENT, "2026-06-30")
+        assert checked.columns.tolist() == [*new.columns, "rejection_reasons"]
+        assert checked["claim_id"].tolist() == new["claim_id"].tolist()
+        return {
+            str(one): why for one, why in zip(checked["claim_id"], checked["rejection_reasons"], strict=True) if why
+        }
+
+    def test_a_reversal_of_a_known_claim_is_set_aside(self):
+        known = self.known(("a", "2025-01-01", 10, None), ("b", "2025-01-02", 10, None))
+        assert self.aside(self.rows(("r", "2025-01-02", -10, None)), known) == {"r": "reverses b"}
+
+    def test_claims_of_earlier_batches_are_known_too(self):
+        known, earlier = self.known(("a", "2025-01-01", 10, None)), self.known(("b", "2025-01-02", 10, None))
+        assert self.aside(self.rows(("r", "2025-01-02", -10, None)), known, earlier) == {"r": "reverses b"}
+
+    def test_a_claim_of_the_batch_comes_first(self):
+        known = self.known(("a", "2025-01-01", 10, None))
+        new = self.rows(("b", "2025-01-01", 10, None), ("r", "2025-01-01", -10, None))
+        assert self.aside(new, known) == {"b": "reversed by r", "r": "reverses b"}
+
+    def test_each_reversal_takes_back_one(self):
+        known = self.known(*((one, "2025-01-01", 10, None) for one in "ab"))
+        new = self.rows(*((one, "2025-01-01", -10, None) for one in ("s", "r", "t")))
+        assert self.aside(new, known) == {"r": "reverses a", "s": "reverses b", "t": "claim_amount is negative"}
+
+    def test_a_batch_that_comes_again_says_the_same(self):
+        known, new = self.known(("a", "2025-01-01", 10, None)), self.rows(("r", "2025-01-01", -10, None))
+        assert self.aside(new, known) == self.aside(new, known) == {"r": "reverses a"}
+
+    def test_an_older_version_than_the_known_one_is_superseded(self):
+        known = self.known(*((one, "2025-01-01", 10, "2025-02-02") for one in "abcd"))
+        stamps = {"a": "2025-02-01", "b": "2025-02-02", "c": "2025-02-03", "d": None, "e": None}
+        new = self.rows(*((one, "2025-01-01", 11, stamp) for one, stamp in stamps.items()))
+        said = "superseded by a later row of this claim_id that came before"
+        assert self.aside(new, known) == {"a": said, "d": said}
+
+    def test_ids_are_compared_as_ingestion_brings_them_to_text(self):
+        known = self.known((7, "2025-01-01", 10, "2025-02-02"))
+        new = self.rows((7, "2025-01-01", 11, "2025-02-01"), (8, "2025-01-01", -10, None))
+        assert list(self.aside(new, known)) == ["7", "8"]
+
+    def test_a_claim_that_is_reversed_is_history_no_more(self):
+        columns = Columns(
+            procedure="code", categorical=("code",), numeric=("claim_amount", "num_previous_claims"), protected=[]
+        )
+        known = derive_claim_features(claims(claim_id=["a", "b"], claim_amount=[10.0, 20.0]), columns, YEAR)
+        new = claims(
+            claim_id=["r", "n"], claim_date=pd.to_datetime(["2025-01-01", "2025-01-05"]), claim_amount=[-10.0, 5]
+        )
+        checked = check_new_claims(new, known, None, columns, LENIENT, "2026-06-30")
+        valid, rejected = separate_rejected_new_claims(checked, columns, LENIENT)
+        batch = derive_new_claim_features(valid, known, None, columns, YEAR, rejected)
+        assert batch[["claim_id", "num_previous_claims"]].values.tolist() == [["n", 1.0]]
+
+    def test_a_batch_may_be_nothing_but_reversals(self):
+        known = self.known(("a", "2025-01-01", 10, None))
+        new = self.rows(("r", "2025-01-01", -10, None))
+        checked = check_new_claims(new, known, None, self.columns, IngestionParameters(), "2026-06-30")
+        valid, rejected = separate_rejected_new_claims(checked, self.columns, IngestionParameters())
+        assert (len(valid), len(rejected)) == (0, 1)
+        with pytest.raises(InputError, match="all 1 claims are superseded or reversed"):
+            separate_rejected_claims(checked, self.columns, IngestionParameters())
+
+    def test_rows_that_are_all_wrong_are_refused_as_ever(self):
+        new = self.rows(("r", "2025-01-01", -10, None))
+        checked = check_new_claims(new, self.known(), None, self.columns, IngestionParameters(), "2026-06-30")
+        with pytest.raises(InputError, match="claim_amount is negative"):
+            separate_rejected_new_claims(checked, self.columns, IngestionParameters())
 
 
 class TestAcrossClaims:

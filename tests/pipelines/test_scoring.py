@@ -219,6 +219,13 @@ class TestMergeScores:
         merged = merge_scores(earlier, scored(claim_id=["b"], fraud_score=[2.0]), COLUMNS)
         assert rank_scores(merged, COLUMNS, SCORING)["claim_id"].tolist() == ["b", "a"]
 
+    def test_claims_that_rejected_rows_reverse_are_there_no_more(self):
+        earlier = ranked(claim_id=["a", "b", "c"], fraud_score=[1.0, 2.0, 3.0])
+        reasons = ["reverses b", "claim_amount is negative", "superseded by a later row of this claim_id"]
+        rejected = pd.DataFrame({"claim_id": ["r", "a", "c"], "rejection_reasons": reasons})
+        merged = merge_scores(earlier, scored(claim_id=["d"], fraud_score=[4.0]), COLUMNS, rejected)
+        assert sorted(merged["claim_id"]) == ["a", "c", "d"]
+
     def test_leaves_its_inputs_alone(self):
         earlier, again = ranked(fraud_score=[1.0, 2.0]), scored(fraud_score=[1.0])
         before = earlier.copy(), again.copy()

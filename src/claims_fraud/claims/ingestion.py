@@ -170,8 +170,11 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def check_findings(found: dict[str, Any], columns: Columns, parameters: IngestionParameters) -> None:
-    """Raise InputError if the claims have no rows, a column is of the wrong kind, or too many rows are rejected."""
+def check_findings(found: dict[str, Any], columns: Columns, parameters: IngestionParameters, *, least: int = 1) -> None:
+    """Raise InputError if the claims have no rows, a column is of the wrong kind, or too many rows are rejected.
+
+    Or if fewer than ``least`` rows are left because all others are set aside.
+    """
     rows, rejected, aside = found["rows"], found["rejected"], found["superseded"] + found["reversed"]
     if not rows:
         raise InputError("the claims have no rows, only columns. Check where they come from, and any filter before.")
@@ -191,7 +194,7 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
     ):
         if number:
             logger.info("%s %s: kept with the rejected, scored no more", f"{number:,}", what)
-    if rejected <= parameters.max_rejected_fraction * rows and valid:
+    if rejected <= parameters.max_rejected_fraction * rows and valid >= (0 if aside and not least else 1):
         return
     if not rejected:
         raise InputError(f"all {rows:,} claims are superseded or reversed: there is nothing to score.")

@@ -13,7 +13,24 @@ import pyarrow as pa
 from claims_fraud import frames
 from claims_fraud.claims import Columns, HistoryParameters, IngestionParameters, ReadParameters
 from claims_fraud.claims.across_claims import PROVIDER_COLUMNS
-from claims_fraud.claims.corrections import TAKEN_BACK, count_reversals, may_be_reversed, with_reversals
+from claims_fraud.claims.corrections import (
+    CLAIM,
+    KNOWN,
+    PAIR,
+    SINCE,
+    TAKEN_BACK,
+    count_reversals,
+    known_pairs,
+    known_versions,
+    may_be_reversed,
+    numbered,
+    reversed_claims,
+    reversing_known,
+    superseded_by_known,
+    with_claim,
+    with_pair,
+    with_reversals,
+)
 from claims_fraud.claims.history import HISTORY, derive_patient_features, derive_provider_features, history_inputs
 from claims_fraud.claims.ingestion import (
     added_findings,
@@ -62,12 +79,64 @@ def check_claims(
     return frames.map_groups(claims, columns.claim_id, check, rejected_schema(as_they_came))
 
 
+def check_new_claims(  # noqa: PLR0913, PLR0917 - a node's inputs
+    claims: Frame,
+    features: Frame,
+    earlier_new: Frame | None,
+    columns: Columns,
+    parameters: IngestionParameters,
+    as_of: str,
+    read: ReadParameters = AS_IT_IS,
+) -> Frame:
+    """Return every new row as it came, with the rules that it breaks, or what it is beside the claims known so far.
+
+    A row is older than the known version of its claim, or it reverses a known claim.
+    """
+    checked = check_claims(claims, columns, parameters, as_of, read)
+    known, schema = _known(features, earlier_new, columns), frames.schema_of(checked)
+    if columns.updated_at is not None:
+        fields = [pa.field(CLAIM, pa.string()), pa.field(SINCE, pa.timestamp("us", tz="UTC"))]
+        versions = frames.map_batches(known, partial(known_versions, columns=columns), pa.schema(fields))
+        rows = frames.map_batches(checked, partial(with_claim, columns=columns, read=read), schema.append(fields[0]))
+        beside = frames.left_join(rows, versions, CLAIM)
+        checked = frames.map_batches(beside, partial(superseded_by_known, columns=columns, read=read), schema)
+    if may_be_reversed(columns, parameters.signed_columns):
+        count = partial(count_reversals, columns=columns, read=read)
+        if frames.reduce_batches(claims, count, _added)["reversals"]:
+            checked = _with_known_reversed(checked, known, columns, read)
+    return checked
+
+
+def _with_known_reversed(checked: Frame, known: Frame, columns: Columns, read: ReadParameters) -> Frame:
+    """Return the checked rows with those set aside that reverse a known claim."""
+    schema, fields = frames.schema_of(checked), [pa.field(PAIR, pa.string()), pa.field(KNOWN, pa.string())]
+    with_pairs = schema.append(fields[0])
+    rows = frames.map_batches(checked, partial(with_pair, columns=columns, read=read), with_pairs)
+    rows = frames.map_groups(rows, PAIR, partial(numbered, by=columns.claim_id), with_pairs)
+    pairs = frames.map_batches(known, partial(known_pairs, columns=columns), pa.schema(fields))
+    pairs = frames.map_groups(pairs, PAIR, partial(numbered, by=KNOWN), pa.schema(fields))
+    return frames.map_batches(frames.left_join(rows, pairs, PAIR), reversing_known, schema)
+
+
 def separate_rejected_claims(
     checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters = AS_IT_IS
 ) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
+    return _separated(checked, columns, parameters, read, least=1)
+
+
+def separate_rejected_new_claims(
+    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters = AS_IT_IS
+) -> tuple[Frame, Frame]:
+    """Return valid and rejected new claims; the first may be none, on a day of nothing but reversals."""
+    return _separated(checked, columns, parameters, read, least=0)
+
+
+def _separated(
+    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters, *, least: int
+) -> tuple[Frame, Frame]:
     found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
-    check_findings(found, columns, parameters)
+    check_findings(found, columns, parameters, least=least)
     valid = partial(valid_claims, columns=columns, read=read)
     return (
         frames.map_batches(checked, valid, claims_schema(columns, checked.columns)),
@@ -94,17 +163,24 @@ def split_features(features: Frame, columns: Columns, parameters: IngestionParam
     return train, validation, test
 
 
-def derive_new_claim_features(
-    claims: Frame, features: Frame, earlier_new: Frame | None, columns: Columns, history: HistoryParameters
+def derive_new_claim_features(  # noqa: PLR0913, PLR0917 - a node's inputs
+    claims: Frame,
+    features: Frame,
+    earlier_new: Frame | None,
+    columns: Columns,
+    history: HistoryParameters,
+    rejected: Frame | None = None,
 ) -> Frame:
     """Return features of the new claims.
 
     History counts the claims ingested for training and the new claims ingested before, each once; a claim that comes
-    again replaces itself. It begins with the claims ingested for training.
+    again replaces itself, one that is reversed counts no more. It begins with the claims ingested for training.
     """
-    names = history_inputs(columns)
-    earlier = None if earlier_new is None else earlier_new[names]
-    known = frames.upserted(features[names], earlier, columns.claim_id)
+    known = _known(features, earlier_new, columns)[history_inputs(columns)]
+    if rejected is not None:
+        only_id = claims_schema(columns, [columns.claim_id])
+        gone = frames.map_batches(rejected, partial(reversed_claims, columns=columns), only_id)
+        known = frames.without(known, gone, [columns.claim_id])
     first = _first_date(features, columns)
     window = Window(history.window_days, _first_date(claims, columns) if pd.isna(first) else first)
     return _features(claims, known, columns, window)
@@ -113,6 +189,13 @@ def derive_new_claim_features(
 def keep_new_claim_features(features: Frame) -> Frame:
     """Return the features for the table of all claims since training, which puts them in by claim id."""
     return features
+
+
+def _known(features: Frame, earlier_new: Frame | None, columns: Columns) -> Frame:
+    """Return the claims known so far, each once: what history, reversals and versions are told by."""
+    names = [*history_inputs(columns), *([columns.updated_at] if columns.updated_at else [])]
+    earlier = None if earlier_new is None else earlier_new[names]
+    return frames.upserted(features[names], earlier, columns.claim_id)
 
 
 def _first_date(claims: Frame, columns: Columns) -> pd.Timestamp:

@@ -6,15 +6,18 @@ from kedro.pipeline import Node, Pipeline
 
 from claims_fraud.pipelines.data_ingestion.nodes import (
     check_claims,
+    check_new_claims,
     derive_claim_features,
     derive_new_claim_features,
     keep_new_claim_features,
     separate_rejected_claims,
+    separate_rejected_new_claims,
     split_features,
 )
 
 RULES = {"columns": "params:columns", "parameters": "params:data_ingestion"}
 READ = {**RULES, "read": "params:read"}
+KNOWN = {"features": "features", "earlier_new": "earlier_new_features"}
 HISTORY = {"columns": "params:columns", "history": "params:history"}
 
 
@@ -56,13 +59,13 @@ def create_new_claims_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                check_claims,
-                inputs={"claims": "new_claims", "as_of": "params:as_of", **READ},
+                check_new_claims,
+                inputs={"claims": "new_claims", **KNOWN, "as_of": "params:as_of", **READ},
                 outputs="checked_new_claims",
                 name="check_new_claims",
             ),
             Node(
-                separate_rejected_claims,
+                separate_rejected_new_claims,
                 inputs={"checked": "checked_new_claims", **READ},
                 outputs=["valid_new_claims", "rejected_new_claims"],
                 name="separate_rejected_new_claims",
@@ -71,8 +74,8 @@ def create_new_claims_pipeline() -> Pipeline:
                 derive_new_claim_features,
                 inputs={
                     "claims": "valid_new_claims",
-                    "features": "features",
-                    "earlier_new": "earlier_new_features",
+                    "rejected": "rejected_new_claims",
+                    **KNOWN,
                     **HISTORY,
                 },
                 outputs="new_claim_features",

@@ -13,7 +13,9 @@ from claims_fraud import frames
 from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.claims import Columns
 from claims_fraud.claims.columns import ROW_HASH
+from claims_fraud.claims.corrections import reversed_claims
 from claims_fraud.claims.lines import CLAIM_SCORE, LINES, whole_claims
+from claims_fraud.claims.tables import claims_schema
 from claims_fraud.errors import InputError, listed
 from claims_fraud.frames import Frame
 from claims_fraud.parameters import ScoringParameters
@@ -61,9 +63,10 @@ def score_new_features(
     return _scored(features, autoencoder, columns, scoring)
 
 
-def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Frame:
+def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns, rejected: Frame | None = None) -> Frame:
     """Return earlier scores with those of the newly scored claims put in by claim id.
 
+    Claims that rejected rows reverse are there no more.
     A claim that comes again as it was, to the same model, keeps its earlier row: a repeated run changes nothing, not
     even `scored_at`, and a claim that the model learned from keeps its cross-fitted score.
     """
@@ -82,6 +85,10 @@ def merge_scores(earlier: Frame | None, scored: Frame, columns: Columns) -> Fram
             "the ranking has claims that other models scored (%s): `kedro run --pipelines=scoring` ranks all by one",
             listed(sorted(versions - scored_by)),
         )
+    if rejected is not None:
+        only_id = claims_schema(columns, [columns.claim_id])
+        gone = frames.map_batches(rejected, partial(reversed_claims, columns=columns), only_id)
+        earlier = frames.without(earlier, gone, on=[columns.claim_id])
     fresh = frames.without(scored, earlier, on=[*columns.roles, *columns.links, "model_version"])
     return frames.upserted(fresh[names], earlier[names], columns.claim_id)
 

@@ -42,7 +42,12 @@ def create_new_claims_pipeline() -> Pipeline:
     )
     merge = Node(
         merge_scores,
-        inputs={"earlier": "earlier_fraud_scores", "scored": "scored_new_claims", "columns": "params:columns"},
+        inputs={
+            "earlier": "earlier_fraud_scores",
+            "scored": "scored_new_claims",
+            "rejected": "rejected_new_claims",
+            "columns": "params:columns",
+        },
         outputs="merged_scores",
         name="merge_scores",
     )
