@@ -68,8 +68,22 @@ def test_no_known_category_is_rarer_than_an_unseen_one(train, max_classes):
     assert unseen >= encoder.encode(train[train.notna()]).rarity.max(initial=-np.inf)
 
 
+def test_a_code_of_a_set_counts_in_whichever_column_it_stands():
+    first, second = pd.Series(["a", "b", None, "a"]), pd.Series(["b", "c", None, None])
+    one, other = CategoryEncoder.fit(first, 3, [second]), CategoryEncoder.fit(second, 3, [first])
+    assert one.categories == other.categories == ("a", "b", "c")
+    assert one.counts == other.counts == (2, 2, 1)
+    assert (one.missing, other.missing, one.n_rows, other.n_rows) == (1, 2, 4, 4)
+    assert one.encode(pd.Series(["c", "b", "d", None])).seen.tolist() == [1, 2, 0, 1]
+    # Three of the four rows have a code in the first column: two fifths of these codes are a, two b, one c.
+    assert one.marginal.tolist() == pytest.approx([1.7 / 6.5, 1.7 / 6.5, 1.1 / 6.5, 0.5 / 6.5, 1.5 / 6.5])
+
+
 def test_categories_by_hand():
-    assert CategoryEncoder(categories=("a", "b", "c", "d"), counts=(6, 4, 5, 1), kept=(0, 2), missing=2) == ENCODER
+    assert (
+        CategoryEncoder(categories=("a", "b", "c", "d"), counts=(6, 4, 5, 1), kept=(0, 2), missing=2, n_rows=18)
+        == ENCODER
+    )
     assert (ENCODER.n_rows, ENCODER.n_once, ENCODER.n_classes, ENCODER.n_codes) == (18, 1, 4, 5)
     assert ENCODER.supported.tolist() == [0, 2]
     # Classes: a, c, all others, missing; half a row is added to each.

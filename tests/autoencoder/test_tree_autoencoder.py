@@ -562,6 +562,40 @@ class TestDevice:
         assert np.array_equal(loaded.compute_fraud_scores(data)[0], model.compute_fraud_scores(data)[0])
 
 
+class TestCodeSets:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def rows(cls):
+        rng = np.random.default_rng(0)
+        codes = [sorted(rng.choice([f"D{n:02d}" for n in range(12)], size, replace=False)) for size in [1, 2, 3] * 200]
+        rows = pd.DataFrame([[*one, *[None] * (3 - len(one))] for one in codes], columns=["dx1", "dx2", "dx3"])
+        return rows.assign(amount=rng.lognormal(5, 1, 600))
+
+    def test_a_reason_counts_a_code_in_whichever_column_it_stands(self, rows, make_model):
+        # Once in each of the columns: three claims have it, in each column one.
+        for row, name in zip((0, 1, 2), ("dx1", "dx2", "dx3"), strict=True):
+            rows.loc[row, name] = "E99"
+        model = make_model("xgboost", code_sets=[["dx1", "dx2", "dx3"]])
+        model.fit(rows, ["dx1", "dx2", "dx3"], ["amount"])
+        assert [model.encoders_[name].count("E99") for name in ("dx1", "dx2", "dx3")] == [3, 3, 3]
+        said = model.reasons(rows, model.training_judgement_).head(3).to_numpy().ravel()
+        of_it = [one for one in said if one and " E99; " in one]
+        assert of_it
+        assert all("seen in 3 of 600 claims" in one for one in of_it)
+
+    @pytest.mark.parametrize(
+        ("sets", "said"),
+        [
+            ([["dx1", "dx9"]], "code_sets has .*dx9.*each set is a list of names of cat_features"),
+            (["dx1"], "code_sets has 'dx1'"),
+            ([["dx1", "dx2"], ["dx2", "dx3"]], "code_sets names 'dx2' twice"),
+        ],
+    )
+    def test_a_set_that_is_none_is_refused(self, rows, make_model, sets, said):
+        with pytest.raises(InputError, match=said):
+            make_model("xgboost", code_sets=sets).fit(rows, ["dx1", "dx2", "dx3"], ["amount"])
+
+
 class TestScikitLearn:
     def test_clone_and_parameters(self, fitted):
         copy = clone(fitted)
@@ -569,6 +603,7 @@ class TestScikitLearn:
         assert not hasattr(copy, "models_")
         assert copy.set_params(n_folds=4).n_folds == 4
         assert sorted(copy.get_params()) == [
+            "code_sets",
             "context_features",
             "derived_from",
             "device",

@@ -51,6 +51,7 @@ def content_of(model: ClaimsTreeAutoencoder, files: Mapping[str, Path]) -> dict[
     parameters["context_features"] = list(model.context_features)
     parameters["suspicious_direction"] = dict(model.suspicious_direction or {})
     parameters["derived_from"] = {name: list(sources) for name, sources in (model.derived_from or {}).items()}
+    parameters["code_sets"] = [list(columns) for columns in model.code_sets]
     return {
         "parameters": parameters,
         "cat_features": list(model.cat_features_),

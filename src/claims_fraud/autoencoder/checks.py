@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, get_args
@@ -112,6 +113,18 @@ def check_derived(derived_from: Mapping[str, Sequence[str]], features: Sequence[
             )
         if isinstance(sources, str) or not all(isinstance(source, str) for source in sources):
             raise InputError(f"derived_from of {name!r} is {sources!r}; it must be a list of column names.")
+
+
+def check_code_sets(code_sets: Sequence[Sequence[str]], cat_features: Sequence[str]) -> None:
+    """Raise InputError if a set of codes is no list of names of categorical columns, or a column is in two sets."""
+    for columns in code_sets:
+        if isinstance(columns, str) or any(name not in cat_features for name in columns):
+            raise InputError(
+                f"code_sets has {columns!r}; each set is a list of names of cat_features ({listed(cat_features, 40)})."
+            )
+    twice = [name for name, times in Counter(name for columns in code_sets for name in columns).items() if times > 1]
+    if twice:
+        raise InputError(f"code_sets names {twice[0]!r} twice; a column belongs to one set, once.")
 
 
 def _check_device(device: Any, model_type: str) -> None:

@@ -218,6 +218,10 @@ class Cooccurrence:
         """Return how much two columns tell of each other, in nats."""
         return self.pairs[min(column, other), max(column, other)].information
 
+    def has(self, column: int, other: int) -> bool:
+        """Return whether pairs of two columns are counted: of wide tables not all are."""
+        return (min(column, other), max(column, other)) in self.pairs
+
     def both(self, column: int, codes: Ints, other: int, other_codes: Ints) -> Ints:
         """Return how many rows have both codes, shape (n,)."""
         if column < other:

@@ -8,7 +8,7 @@ decided by the parts that the scores are made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
@@ -89,16 +89,20 @@ class Explainer:
         Counts of the rows that the models learned from.
     derived : iterable of int
         Places of the columns that are computed from others.
+    others : mapping of int to sequence of int, optional
+        By place of a column of a set of codes, the places of the set's other columns.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         features: Sequence[str],
         encoders: Sequence[Any],
         models: Sequence[ColumnEvidence],
         world: Cooccurrence,
         derived: Iterable[int] = (),
+        others: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
+        self._others = others or {}
         self._derived = frozenset(derived)
         self._features, self._encoders, self._world = features, encoders, world
         self._models = {model.column: model for model in models}
@@ -215,6 +219,10 @@ class Explainer:
         missing = own.codes == encoder.n_codes - 1
         pooled = self._is_pooled(column, own.codes) & ~missing
         for partner in sorted(self._quotable(column), key=lambda other: -world.information(column, other)):
+            # Of a set, whichever of its columns has the code.
+            having = [column, *(other for other in self._others.get(column, ()) if other != partner)]
+            if not all(world.has(place, partner) for place in having):
+                continue
             codes = columns[partner].codes
             comparable = world.counts[partner][codes] - counted
             # That another value is missing, or rare, is nothing that claims have in common.
@@ -223,7 +231,7 @@ class Explainer:
             stronger = (comparable >= ENOUGH) & (against > WORTH_A_STRANGER * strength) & ~pooled & ~own.absent
             if not stronger.any():
                 continue
-            such = world.both(column, own.codes, partner, codes)
+            such = np.sum([world.both(place, own.codes, partner, codes) for place in having], axis=0)
             low = high = nothing
             if numeric:
                 table = world.groups[column, partner]

@@ -23,6 +23,7 @@ from claims_fraud.autoencoder.batch import Batch
 from claims_fraud.autoencoder.boosters import BoosterSettings, Device
 from claims_fraud.autoencoder.calibration import Calibration
 from claims_fraud.autoencoder.checks import (
+    check_code_sets,
     check_columns,
     check_context,
     check_derived,
@@ -69,6 +70,8 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     derived_from : mapping of str to sequence of str, optional
         Columns that are computed from others: where one of these is missing, that the derived one is missing too says
         nothing.
+    code_sets : sequence of sequences of str, default ()
+        Columns of codes that hold one set, a code at most once a row: a code counts as the same in each of them.
     n_folds : int, default 3
         Folds of cross-fitting, at least 2.
     n_estimators : int, default 12
@@ -131,6 +134,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         context_features: Sequence[str] = (),
         suspicious_direction: Mapping[str, Direction] | None = None,
         derived_from: Mapping[str, Sequence[str]] | None = None,
+        code_sets: Sequence[Sequence[str]] = (),
         n_folds: int = 3,
         n_estimators: int = 12,
         max_depth: int = 4,
@@ -146,6 +150,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         self.context_features = context_features
         self.suspicious_direction = suspicious_direction
         self.derived_from = derived_from
+        self.code_sets = code_sets
         self.n_folds = n_folds
         self.n_estimators = n_estimators
         self.max_depth = max_depth
@@ -201,9 +206,13 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         directions = self.suspicious_direction or {}
         check_directions(directions, num_features)
         check_derived(self.derived_from or {}, features)
+        check_code_sets(self.code_sets, cat_features)
         self.cat_features_, self.num_features_ = tuple(cat_features), tuple(num_features)
         self.encoders_: dict[str, Encoder] = {
-            **{name: CategoryEncoder.fit(data[name], self.max_classes) for name in self.cat_features_},
+            **{
+                name: CategoryEncoder.fit(data[name], self.max_classes, [data[one] for one in self._set_of(name)])
+                for name in self.cat_features_
+            },
             **{name: NumberEncoder.fit(data[name], directions.get(name)) for name in self.num_features_},
         }
         # Rows in an order of their own, so that the order in which they come has no say.
@@ -435,7 +444,15 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
     def _explainer(self) -> Explainer:
         derived = [place for place, name in enumerate(self.features_) if name in (self.derived_from or {})]
         models, encoders = list(self.models_.values()), list(self.encoders_.values())
-        return Explainer(self.features_, encoders, models, self.cooccurrence_, derived)
+        others = {
+            place: [self.features_.index(one) for one in self._set_of(name)]
+            for place, name in enumerate(self.cat_features_)
+        }
+        return Explainer(self.features_, encoders, models, self.cooccurrence_, derived, others)
+
+    def _set_of(self, name: str) -> list[str]:
+        """Return the other columns of the set of codes that a column is of, if it is of one."""
+        return [one for columns in self.code_sets if name in columns for one in columns if one != name]
 
     def _encode(self, data: pd.DataFrame) -> list[Encoded]:
         """Return all columns, where a value that is missing because what it is derived from is counts as absent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -41,28 +42,36 @@ class CategoryEncoder:
     categories : tuple of str
         Known ones in alphabetical order: codes of one chapter or family are neighbors, which one split separates.
     counts : tuple of int
-        Training rows of each.
+        Training rows of each; of a set of codes those that have it in any of the set's columns.
     kept : tuple of int
         Positions in ``categories`` of those that are classes of their own.
     missing : int
         Training rows without a value.
+    n_rows : int
+        Training rows.
     """
 
     categories: tuple[str, ...]
     counts: tuple[int, ...]
     kept: tuple[int, ...]
     missing: int
+    n_rows: int
 
     @classmethod
-    def fit(cls, values: pd.Series, max_classes: int) -> Self:
-        """Learn the categories of the training rows; at most ``max_classes`` become classes of their own."""
+    def fit(cls, values: pd.Series, max_classes: int, others: Sequence[pd.Series] = ()) -> Self:
+        """Learn the categories of the training rows; at most ``max_classes`` become classes of their own.
+
+        ``others`` are the other columns of a set of codes, in whichever of which a row has a code, it has it once.
+        """
         strings = category_values(values)
+        whole = pd.concat([strings, *map(category_values, others)]) if others else strings
         # Ties by name, so that the order of rows has no say.
-        by_name = strings.value_counts().sort_index()
+        by_name = whole.value_counts().sort_index()
         counts = by_name.sort_values(ascending=False, kind="stable").head(MAX_KNOWN_CATEGORIES).sort_index()
         by_frequency = np.lexsort((np.arange(len(counts)), -counts.to_numpy()))
         kept = np.sort(by_frequency[:max_classes])
-        return cls(tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), int(strings.isna().sum()))
+        missing = int(strings.isna().sum())
+        return cls(tuple(counts.index), tuple(counts.tolist()), tuple(kept.tolist()), missing, len(strings))
 
     @property
     def counts_events(self) -> bool:
@@ -90,19 +99,15 @@ class CategoryEncoder:
         return np.flatnonzero(np.asarray(self.counts, dtype=np.int64) >= FEWEST_ROWS)
 
     @property
-    def n_rows(self) -> int:
-        """Training rows."""
-        return sum(self.counts) + self.missing
-
-    @property
     def n_once(self) -> int:
         """Training rows whose category no other row has: their share is how often a new one is to be expected."""
         return self.counts.count(1)
 
     @cached_property
     def marginal(self) -> Floats:
-        """Share of each class among the training rows, smoothed; sums to 1."""
+        """Share of each class among the training rows, smoothed; sums to 1. Of a set its codes are shared alike."""
         counts = np.asarray(self.counts, dtype=float)
+        counts *= (self.n_rows - self.missing) / max(counts.sum(), 1)
         kept = counts[list(self.kept)]
         return smoothed(np.concatenate([kept, [counts.sum() - kept.sum(), self.missing]]))
 

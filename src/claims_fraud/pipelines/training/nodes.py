@@ -58,6 +58,7 @@ def fit_autoencoder(
         context_features=columns.context_features,
         suspicious_direction=columns.directions,
         derived_from=history_sources(columns),
+        code_sets=[[name for name in one if name in columns.model_categorical] for one in columns.code_sets],
     )
     groups = claims[columns.id_of(training.folds_by)]
     model.fit(claims, columns.model_categorical, columns.model_numeric, groups=groups)
