@@ -27,6 +27,14 @@ def test_a_code_is_the_same_text_in_any_dtype(values):
     assert list(category_values(values)) == ["99213", "7", None]
 
 
+@pytest.mark.parametrize("value", [["a"], ("a",), {"a": 1}, {"a"}, b"a", np.array(["a"])])
+def test_what_is_no_single_value_is_no_category(value):
+    kind = type(value).__name__
+    with pytest.raises(InputError, match=f"column 'code' holds values of type {kind}; a category is one value") as told:
+        category_values(pd.Series(["x", value], name="code", dtype=object))
+    assert "['a']" not in str(told.value)
+
+
 def test_text_columns_of_the_pandas_to_come():
     with pd.option_context("future.infer_string", True):
         values = pd.Series(["a", None])

@@ -65,6 +65,8 @@ class TestRoles:
             "'possible_duplicate_of' has the name of an output column",
         ),
         ({"categorical": ["surprise_code"]}, "column 'surprise_code' has the name of an output column"),
+        ({"categorical": ["code", "claim period"]}, "column 'claim period' has the name of an output column"),
+        ({"categorical": ["code", "is_fraud"]}, "column 'is_fraud' has the name of an output column"),
         ({"protected": ["sex"]}, "protected column 'sex' is not among categorical or numeric"),
         ({"context": ["ward"]}, "context column 'ward' is not among categorical or numeric"),
         ({"context": ["code"], "protected": ["code"]}, "column 'code' is in context and in protected"),
@@ -83,6 +85,10 @@ class TestRoles:
 def test_invalid_roles_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         columns(**changes)
+
+
+def test_a_label_may_have_the_usual_name() -> None:
+    assert columns(label="is_fraud").label == "is_fraud"
 
 
 def test_context_is_judged_by_and_never_scored() -> None:

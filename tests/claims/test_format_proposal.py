@@ -42,6 +42,13 @@ class TestDates:
         )
         assert found.undecided == {"date_format": {"day": "choose"}}
 
+    @pytest.mark.parametrize("nothing", ["00/00/0000", "00/00/0000 00:00:00"])
+    def test_a_day_of_zeros_is_no_date_wherever_it_stands(self, nothing):
+        for texts in (["01/22/2024", nothing], [nothing, "01/22/2024"]):
+            found = proposed(day=texts)
+            assert found.read == {"date_format": {"day": "%m/%d/%Y"}, "missing_values": {"day": [nothing]}}
+            assert found.questions["missing_values"].startswith(f"check: day has {nothing} in 1 rows")
+
     @pytest.mark.parametrize("texts", [["2024-12-31", "2024-01-02"], ["20241231"], ["1.5", "2.5"], ["a", "b"]])
     def test_nothing_is_said_of_what_needs_none(self, texts):
         assert proposed(day=texts).read == {}
@@ -74,10 +81,15 @@ class TestNumbers:
         assert "thousands ','" in found.questions["decimal"]
         assert found.undecided == {"decimal": "choose", "thousands": "choose"}
 
-    def test_two_currencies_are_not_one_column(self):
+    def test_of_two_currencies_one_has_to_be_chosen(self):
+        found = proposed(amount=[*(f"${number}.50" for number in range(60)), "€2.50", "€3.50"])
+        assert found.read == {"currency": "$"}
+        assert found.undecided == {"currency": "choose"}
+        assert found.questions["currency"] == "choose: $ or €; amounts in another one are rejected"
+
+    def test_two_currencies_in_equal_parts_are_not_one_column(self):
         found = proposed(amount=["$1.50", "€2.50"])
-        assert "currency" not in found.read
-        assert found.remarks == ["numbers of amount are written in different ways: one way a file can be read"]
+        assert (found.read, found.undecided) == ({}, {})
 
     @pytest.mark.parametrize("texts", [["1.5", "2"], ["042", "17"], ["A1,B2", "C3"], ["x", "y"]])
     def test_nothing_is_said_of_what_needs_none(self, texts):

@@ -178,6 +178,7 @@ class TestFindings:
             "rows": 4,
             "rejected": 3,
             "tidied": dict.fromkeys(["claim_id", "patient_id", "provider_id", "code"], 0),
+            "point_zero": dict.fromkeys(["claim_id", "patient_id", "provider_id", "code"], 0),
             "with_zone": {"claim_date": 0},
             "superseded": 0,
             "reversed": 0,
@@ -209,6 +210,16 @@ class TestFindings:
     def test_times_with_a_zone_are_counted(self, dates: Any, number: int) -> None:
         checked = checked_claims(claims(4).assign(claim_date=dates), COLUMNS, LENIENT, TODAY)
         assert findings(checked, COLUMNS)["with_zone"] == {"claim_date": number}
+
+    @pytest.mark.parametrize(
+        ("codes", "told"), [(["250.0", " 7.0"], True), (["250.0", "250.01"], False), ([250.0, 7.0], False)]
+    )
+    def test_whole_numbers_that_were_written_as_decimals_are_told_of(
+        self, codes: list[Any], told: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        checked = checked_claims(claims(2, code=codes), COLUMNS, LENIENT, TODAY)
+        check_findings(findings(checked, COLUMNS), COLUMNS, LENIENT)
+        assert ("all values of code end in .0" in caplog.text) is told
 
     def test_of_no_rows(self) -> None:
         found = findings(checked_claims(claims()[:0], COLUMNS, LENIENT, TODAY), COLUMNS)

@@ -279,7 +279,7 @@ class TestNested:
         names = dict.fromkeys(required_columns(COLUMNS), "1")
         raw = pd.DataFrame([names, names])
         raw["code"] = pd.Series([None, value], dtype=object)
-        with pytest.raises(InputError, match="'code' holds lists or structures, and a role takes single"):
+        with pytest.raises(InputError, match="'code' holds lists, structures or bytes, and a role takes single"):
             typed_claims(raw, COLUMNS)
 
 

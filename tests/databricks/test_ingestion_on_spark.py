@@ -73,7 +73,7 @@ def ingested(raw) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_a_list_in_a_role_is_refused(spark):
     claims = spark.createDataFrame([], TYPES.replace("code string", "code array<string>"))
-    with pytest.raises(InputError, match="'code' holds lists or structures"):
+    with pytest.raises(InputError, match="'code' holds lists, structures or bytes"):
         check_claims(claims, COLUMNS, RULES, "2025-06-30")
 
 

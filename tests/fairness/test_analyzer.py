@@ -117,6 +117,15 @@ class TestSummary:
         assert found["sex"]["error"].startswith("there is no group 'F' of sex to compare with; the groups are f, m.")
         assert "verdict" in found["region"]["overall_metrics"]
 
+    def test_what_is_of_another_kind_than_wanted_is_refused(self):
+        data, scores = people(100), np.arange(100.0)
+        with pytest.raises(InputError, match="references is of type list; give a mapping"):
+            FairnessAnalyzer(data, scores, ["sex"], references=["sex"])
+        with pytest.raises(InputError, match="surprises is of type ndarray; give a pandas DataFrame"):
+            FairnessAnalyzer(data, scores, ["sex"], surprises=np.zeros((100, 2)))
+        with pytest.raises(InputError, match="names 'surprise_sex', under which the analysis itself counts"):
+            FairnessAnalyzer(data.assign(surprise_sex="x"), scores, ["surprise_sex"])
+
     def test_intersections_are_there_if_asked_for(self):
         data = people(20_000)
         wanted = np.where((data["sex"] == "f") & (data["region"] == "B"), 0.15, 0.05)

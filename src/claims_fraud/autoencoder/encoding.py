@@ -30,6 +30,8 @@ MAX_KNOWN_CATEGORIES = 10_000
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Of a normal distribution, in standard deviations: interquartile range, and median absolute deviation.
 IQR_OF_NORMAL, MAD_OF_NORMAL = 1.349, 0.6745
+# What is no category: several values, or one of unknown meaning.
+NOT_SINGLE = (list, tuple, dict, set, bytes, np.ndarray)
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
@@ -39,6 +41,12 @@ def category_values(values: pd.Series) -> pd.Series:
     texts = objects.to_numpy(copy=True)
     # Text needs no look at each value, which takes longer than all else of encoding.
     if pd.api.types.infer_dtype(objects, skipna=True) != "string":
+        odd = next((value for value in texts if isinstance(value, NOT_SINGLE)), None)
+        if odd is not None:
+            raise InputError(
+                f"cat_features column {values.name!r} holds values of type {type(odd).__name__}; a category is one "
+                "value, such as a text or a whole number."
+            )
         texts[:] = [None if absent else value_text(value) for value, absent in zip(objects, missing, strict=True)]
     elif (capitals := objects.isin(TRUTH)).any():
         texts[capitals.to_numpy()] = [value_text(value) for value in objects[capitals]]

@@ -345,6 +345,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         phrases : mapping of str to Series of shape (n,), optional
             By column, sentences that say more than this model can know; missing where there is none.
         """
+        check_columns(data, self.features_)
         names = list(self.scored_features_)
         parts = judgement.parts[names].to_numpy()
         places, largest = _largest(parts, len(names))

@@ -38,6 +38,8 @@ OUTPUT_COLUMNS = (
     "rejection_reasons",
 )
 OUTPUT_PREFIX = "surprise_"
+# What fairness adds to claims: the known outcome, and the month.
+COUNTED_AS = ("is_fraud", "claim period")
 DAYS_SINCE = "days_since_"
 # What roles were called before, when all claims were of patients.
 ALIASES = {"patient_id": "party", "provider_id": "provider"}
@@ -228,10 +230,11 @@ class Columns(BaseModel):
         for name, times in Counter(self.roles).items():
             if times > 1:
                 raise ValueError(f"column {name!r} has {times} roles; give each column one role")
-            if name in OUTPUT_COLUMNS or name.startswith(OUTPUT_PREFIX):
+            counted = name in COUNTED_AS and name in self.features
+            if name in OUTPUT_COLUMNS or name.startswith(OUTPUT_PREFIX) or counted:
                 raise ValueError(
                     f"column {name!r} has the name of an output column; rename it in the raw claims "
-                    f"(reserved: {', '.join(OUTPUT_COLUMNS)}, {OUTPUT_PREFIX}…)"
+                    f"(reserved: {', '.join((*OUTPUT_COLUMNS, *COUNTED_AS))}, {OUTPUT_PREFIX}…)"
                 )
         for name in self.protected:
             if name not in self.features:

@@ -7,6 +7,7 @@ guessed. Not for roles: see ``proposal``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -35,10 +36,14 @@ NUMBER_LIKE = re.compile(rf"(?=.*\d)[\d.,'()+$€£¥₹A-Z{BLANK}-]+")
 NOTHING = ("?", "-", "--", ".", "\\N", "#N/A", "<NA>")
 PERHAPS = ("NA", "N/A", "n/a", "null", "NULL", "None", "none", "nan", "NaN", "unknown", "Unknown", "UNKNOWN")
 SENTINELS = ("1900-01-01", "1899-12-31", "9999-12-31", "9999-01-01", "1970-01-01")
+# What some systems write for no date at all.
+NO_DAY = r"0+(?P<sign>[./-])0+(?P=sign)0+(?:[ T]00:00(?::00)?)?"
 CHOOSE = "choose"
 # Of the values that are no missing ones, those that have to fit a way of writing.
 MOSTLY = 0.95
 SHOWN = 3
+# Values by which it is seen which formats are worth trying on all, and the share of them that has to fit.
+TRIED, HALF = 20, 0.5
 
 
 @dataclass
@@ -168,7 +173,8 @@ def _missing_values(counts: Mapping[str, pd.Series], found: Proposal) -> dict[st
             found.remarks.append(
                 f"{name} has {', '.join(perhaps)}: values, unless missing_values names them for {name}"
             )
-        sentinels = [str(text) for text in times.index[times.index.str.startswith(SENTINELS)]]
+        is_sentinel = times.index.str.startswith(SENTINELS) | times.index.str.fullmatch(NO_DAY)
+        sentinels = [str(text) for text in times.index[is_sentinel]]
         if sentinels and _share_of_dates(rest) >= MOSTLY:
             proposed[name] = [*proposed.get(name, ()), *sentinels]
             told = ", ".join(f"{text} in {times[text]:,} rows" for text in sentinels)
@@ -209,10 +215,11 @@ def _propose_dates(texts: Mapping[str, pd.Series], found: Proposal) -> None:
 
 
 def _date_formats(values: pd.Series) -> Iterable[str]:
-    first = str(values.iloc[0])
+    # Not by the first value alone, which may be no date.
+    some = values.head(TRIED)
     for day, time in product(DAYS, TIMES):
         one = day + time
-        if dates(pd.Series([first]), one).notna().all():
+        if dates(some, one).notna().mean() >= HALF:
             yield one
 
 
@@ -227,10 +234,12 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     }
     if not written:
         return
-    currencies = {sign for values in written.values() for sign in values.str.findall(CURRENCY).explode().dropna()}
+    signs = [str(sign) for values in written.values() for sign in values.str.findall(CURRENCY).explode().dropna()]
+    # The most frequent first: where there are several, the others' values are no numbers.
+    currencies = [sign for sign, _ in sorted(Counter(signs).items(), key=lambda one: (-one[1], one[0]))]
     ways = [
         ReadParameters(decimal=decimal, thousands=thousands, currency=currency)
-        for currency in (*sorted(currencies), "")[:2]
+        for currency in (*currencies[:1], "")
         for decimal, thousands in SIGNS
     ]
     fitting = {
@@ -238,13 +247,16 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     }
     fitting = {name: those for name, those in fitting.items() if those}
     common = [way for way in ways if all(way in those for those in fitting.values())] if fitting else []
-    if len(currencies) > 1 or (fitting and not common):
+    if fitting and not common:
         found.remarks.append(
             f"numbers of {', '.join(sorted(written))} are written in different ways: one way a file can be read"
         )
-    if len(currencies) > 1 or not common:
+    if not common:
         return
     chosen = common[0]
+    if len(currencies) > 1:
+        found.questions["currency"] = f"choose: {' or '.join(currencies)}; amounts in another one are rejected"
+        found.undecided["currency"] = CHOOSE
     found.read |= {
         name: value
         for name, value in (
@@ -256,8 +268,8 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     }
     others = [way for way in common[1:] if _differ(chosen, way, [written[name] for name in fitting])]
     if others:
-        signs = " or ".join(f"decimal {way.decimal!r} with thousands {way.thousands!r}" for way in (chosen, *others))
-        found.questions["decimal"] = f"choose: {signs}, which fit all values"
+        both = " or ".join(f"decimal {way.decimal!r} with thousands {way.thousands!r}" for way in (chosen, *others))
+        found.questions["decimal"] = f"choose: {both}, which fit all values"
         found.read |= {"decimal": chosen.decimal, "thousands": chosen.thousands}
         found.undecided |= {"decimal": CHOOSE, "thousands": CHOOSE}
 

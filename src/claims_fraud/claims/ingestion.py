@@ -36,6 +36,7 @@ from claims_fraud.claims.rows import (
     broken_rules,
     check_columns,
     duplicate_rules,
+    ends_in_point_zero,
     is_present,
     kinds,
     not_of_kind,
@@ -149,6 +150,7 @@ def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         "reversed": int(said.str.startswith((REVERSED, REVERSES)).sum()),
         "reasons": each.value_counts().to_dict(),
         "tidied": {name: tidied(checked[name]) for name, kind in expected.items() if kind == TEXT},
+        "point_zero": {name: ends_in_point_zero(checked[name]) for name, kind in expected.items() if kind == TEXT},
         "with_zone": {name: with_zone(checked[name]) for name, kind in expected.items() if kind == DATE},
         "present": {name: int(is_present(checked[name]).sum()) for name in expected},
         "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
@@ -163,7 +165,7 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
         "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
         **{
             count: {name: number + other[count][name] for name, number in one[count].items()}
-            for count in ("tidied", "with_zone", "present")
+            for count in ("tidied", "point_zero", "with_zone", "present")
         },
         "wrong": {**other["wrong"], **one["wrong"]},
         "example": one["example"] or other["example"],
@@ -185,6 +187,13 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
     for name, number in found["tidied"].items():
         if number:
             logger.info("%s: %s values normalized (blanks around them removed, Unicode NFC)", name, f"{number:,}")
+    for name, number in found["point_zero"].items():
+        if number and number == found["present"][name]:
+            logger.warning(
+                "all values of %s end in .0, as a program writes whole numbers that it held as decimals; they are kept "
+                "so, and are others than those without: if claims were read before, write them as then",
+                name,
+            )
     for name, number in found["with_zone"].items():
         if number:
             logger.info("%s: %s times have a zone; their day is the local one (read.time_zone)", name, f"{number:,}")

@@ -66,6 +66,14 @@ class ReadParameters(BaseModel):
                 ) from None
         return value
 
+    @field_validator("currency")
+    @classmethod
+    def _chosen(cls, value: str) -> str:
+        # What init-columns writes where amounts are in several.
+        if value == "choose":
+            raise ValueError("replace 'choose' by what stands beside the amounts to read, such as $ or EUR")
+        return value
+
     @field_validator("date_format")
     @classmethod
     def _known_directives(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:

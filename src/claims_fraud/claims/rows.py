@@ -29,7 +29,8 @@ Mask = npt.NDArray[np.bool_]
 
 NUMBER, DATE, TEXT, TRUTH = "a number", "a date", "text", "1 or 0, yes or no, true or false"
 WORDS = {"1": 1, "yes": 1, "y": 1, "true": 1, "t": 1, "0": 0, "no": 0, "n": 0, "false": 0, "f": 0}
-NESTED = (list, tuple, dict, np.ndarray)
+NESTED = (list, tuple, dict, set, bytes, np.ndarray)
+POINT_ZERO = re.compile(r"\s*-?\d+\.0\s*")
 # Numbers as Python writes them, dates in ISO 8601.
 AS_IT_IS = ReadParameters()
 # The zone of a moment in ISO 8601.
@@ -343,13 +344,20 @@ def tidied(values: pd.Series) -> int:
     return sum(value != value.strip() or not unicodedata.is_normalized("NFC", value) for value in given)
 
 
+def ends_in_point_zero(values: pd.Series) -> int:
+    """Return how many values are texts that a program wrote for whole numbers it held as decimals, such as 5901.0."""
+    if values.dtype.kind in "biufmM":
+        return 0
+    return sum(bool(POINT_ZERO.fullmatch(value)) for value in values.astype(object) if isinstance(value, str))
+
+
 def refuse_nested(names: Iterable[str]) -> None:
-    """Raise InputError if there are any: columns with a role that hold lists or structures."""
+    """Raise InputError if there are any: columns with a role that hold lists, structures or bytes."""
     found = list(names)
     if found:
         raise InputError(
-            f"column {listed(map(repr, found))} holds lists or structures, and a role takes single values. Remove it "
-            "from `columns:`, or give each element a column of its own (columns.code_sets puts such together)."
+            f"column {listed(map(repr, found))} holds lists, structures or bytes, and a role takes single values. "
+            "Remove it from `columns:`, or give each element its own column (columns.code_sets puts them together)."
         )
 
 

@@ -105,6 +105,8 @@ class FairnessAnalyzer:
             raise InputError(f"threshold_percentile is {threshold_percentile!r}; give 0 to below 100.")
         self._threshold = threshold_percentile
         self._outcomes = None if outcomes is None else _checked_outcomes(outcomes, len(data))
+        if surprises is not None:
+            check_frame(surprises, surprises.columns if isinstance(surprises, pd.DataFrame) else (), "surprises")
         self._surprises, self._top_k = pd.DataFrame(index=data.index) if surprises is None else surprises, top_k
         self._bands = _checked_bands(data, self._attributes, bands or {})
         self._references = _checked_references(references or {}, self._attributes)
@@ -164,17 +166,19 @@ class FairnessAnalyzer:
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise InputError(f"protected_attributes is the text {names!r}; give a list of names.")
-    taken = [name for name in names if name in RESERVED]
+    taken = [name for name in names if name in RESERVED or str(name).startswith(OUTPUT_PREFIX)]
     if taken:
         raise InputError(
             f"protected_attributes names {listed(map(repr, taken))}, under which the analysis itself counts "
-            f"({listed(RESERVED)}). Rename the column."
+            f"({listed(RESERVED)}, {OUTPUT_PREFIX}…). Rename the column."
         )
     return tuple(dict.fromkeys(names))
 
 
 def _checked_references(references: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, str]:
     """Return the groups to compare with as text; raise InputError for one of what is no attribute."""
+    if not isinstance(references, Mapping):
+        raise InputError(f"references is of type {type(references).__name__}; give a mapping of attribute to group.")
     for name in references:
         if name not in attributes:
             raise InputError(
