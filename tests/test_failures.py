@@ -22,6 +22,11 @@ class TestDisk:
             "write elsewhere with --params=data_root=PATH,tracking_uri=sqlite:///PATH/mlflow.db."
         )
 
+    def test_a_full_disk_that_a_file_was_moved_to(self) -> None:
+        told = explain([OSError(errno.ENOSPC, "No space left on device", "scratch/a.cbm", None, "data/a.cbm")])
+        assert told is not None
+        assert told.startswith("data/a.cbm cannot be written: there is no space left on the disk.")
+
     def test_as_arrow_tells_it(self) -> None:
         told = explain([OSError("Error writing bytes to file. Detail: [errno 28] No space left on device")])
         assert told is not None

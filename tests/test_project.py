@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pandas as pd
 import pytest
 import yaml
@@ -26,7 +27,7 @@ from claims_fraud import __version__
 from claims_fraud.config_loader import ConfigLoader
 from claims_fraud.coordination import coordination_impl
 from claims_fraud.datasets.data_version import content_version
-from claims_fraud.hooks import ProjectHooks
+from claims_fraud.hooks import ProjectHooks, _only_looks
 from claims_fraud.settings import CONFIG_LOADER_ARGS
 from support import (
     QUICK,
@@ -198,6 +199,16 @@ SCORED = {
     "07_model_output/fraud_scores.parquet",
     *REPORTED,
 }
+
+
+@pytest.mark.parametrize(
+    ("group", "command", "looks"), [("catalog", "describe-datasets", True), ("kedro", "run", False)]
+)
+def test_only_looks_at_commands_that_run_nothing(group, command, looks):
+    parent = click.Context(click.Group(group), info_name=group)
+    with click.Context(click.Command(command), info_name=command, parent=parent):
+        assert _only_looks() is looks
+    assert not _only_looks()
 
 
 class TestRunOptions:

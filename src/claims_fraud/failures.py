@@ -74,7 +74,9 @@ def _of_disk(error: BaseException) -> str | None:
     number = error.errno or (int(told.group(1)) if told else None)
     if number not in DISK:
         return None
-    where = f"{error.filename} cannot be written" if error.filename else "a file cannot be written"
+    # Of a move the second one is where to.
+    name = error.filename2 or error.filename
+    where = f"{name} cannot be written" if name else "a file cannot be written"
     return f"{where}: {DISK[number]}, {ELSEWHERE}."
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # Of the catalog, where the environment has one.
 RUN_LOCK = "run_lock"
+# Commands of Kedro that run nothing.
+LOOKS = ("catalog", "registry", "viz")
 # By dataset what their names begin with in MLflow, since several count as n.
 METRICS = {
     "training_metrics": "",
@@ -123,7 +126,7 @@ class ProjectHooks:
         # After what takes less to mend, and since it takes seconds.
         from claims_fraud.tracking.server import checked  # noqa: PLC0415
 
-        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required)
+        loader["mlflow"] = checked(loader["mlflow"], self.parameters.tracking.required and not _only_looks())
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(
@@ -319,6 +322,16 @@ def _check_runner(runner: str) -> None:
             "ParallelRunner is not supported: in other processes no metric would be logged and no model registered. "
             "Leave --runner out, or use ThreadRunner; training uses all cores in either (training.n_jobs)."
         )
+
+
+def _only_looks() -> bool:
+    """Return whether Kedro was asked for what there is, which needs no record."""
+    command = click.get_current_context(silent=True)
+    while command is not None:
+        if command.info_name in LOOKS:
+            return True
+        command = command.parent
+    return False
 
 
 def _prepare_spark(loader: AbstractConfigLoader, columns: Columns) -> None:

@@ -65,6 +65,11 @@ class TestScores:
         assert of_frame.feature_names_in_.tolist() == ["a", "b", "c"]
         assert not hasattr(of_array, "feature_names_in_")
 
+    def test_an_array_of_text_is_refused_without_the_text(self, numbers):
+        with pytest.raises(InputError, match=r"X is an array that holds text. Give a pandas DataFrame") as told:
+            ClaimsOutlierDetector(TINY).fit([["visit", 1.0], ["x-ray", 2.0]])
+        assert "visit" not in str(told.value)
+
     def test_groups_are_those_of_the_autoencoder(self, claims, features):
         groups = pd.Series(np.arange(900) % 40)
         expected, _ = clone(TINY).fit(claims, *features, groups=groups)

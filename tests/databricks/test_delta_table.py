@@ -220,6 +220,12 @@ class TestDefinition:
         with pytest.raises(InputError, match="is no name of a catalog, schema or table"):
             table(**{part: name})
 
+    @pytest.mark.parametrize("part", ["database", "table"])
+    def test_a_hyphen_is_refused_where_spark_refuses_it(self, table, part):
+        with pytest.raises(InputError, match="has a hyphen, which Unity Catalog takes and spark_catalog does not"):
+            table(catalog="spark_catalog", **{part: "my-claims"})
+        assert table(catalog="main", **{part: "my-claims"}).name.count("-") == 1
+
     def test_a_missing_schema_is_created_only_where_allowed(self, spark, schema, table):
         with pytest.raises(DatasetError, match="and create_schema is false"):
             table(create_schema=False).save(claims())

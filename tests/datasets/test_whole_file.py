@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects
 import pytest
 from kedro.io import AbstractDataset, DatasetError
 
@@ -161,3 +163,14 @@ def test_columns_of_mixed_types_are_saved_as_text_where_that_is_wanted(tmp_path)
         "parts": ["(1, 2)", "x", None],
         "amount": [1.5, None, 3.0],
     }
+
+
+def test_a_figure_has_a_preview_for_kedro_viz_and_claims_have_none(shelf):
+    figure = WholeFileDataset(
+        filepath=str(shelf / "figure.json"), dataset={"type": "plotly.JSONDataset"}, made_by="monitoring"
+    )
+    figure.save(plotly.graph_objects.Figure(plotly.graph_objects.Bar(y=[1, 2])))
+    # Kedro-Viz goes by the name of what the preview returns.
+    assert inspect.signature(figure.preview).return_annotation == "PlotlyPreview"
+    assert figure.preview()["data"][0]["type"] == "bar"
+    assert not hasattr(parquet(shelf), "preview")

@@ -14,7 +14,7 @@ from claims_fraud.autoencoder import ClaimsOutlierDetector, ClaimsTreeAutoencode
 from claims_fraud.claims.rows import numbers, texts
 from claims_fraud.drift import PSIMonitor, ReferenceProfile
 from claims_fraud.fairness import FairnessAnalyzer
-from claims_fraud.statistics.values import as_floats, holds_numbers, just_below, value_text
+from claims_fraud.statistics.values import as_floats, exact_number, holds_numbers, just_below, value_text
 
 PRICES = np.array([0.1, 18.24, 19.99, 35.7, 120.35, 1234.56])
 
@@ -180,3 +180,7 @@ def test_as_floats_of_widened_float32_are_the_decimals_that_they_stand_for(numbe
 @example([2097152.25, 131071.0625, 123456792.0, 0.0001])
 def test_as_floats_of_amounts_are_the_amounts(numbers):
     assert as_floats(pd.Series(numbers)).tolist() == numbers
+
+
+def test_a_whole_number_beyond_float64_is_infinite():
+    assert [exact_number(value) for value in (10**400, -(10**400), 10**15)] == [np.inf, -np.inf, 1e15]

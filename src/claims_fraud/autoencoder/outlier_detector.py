@@ -145,7 +145,16 @@ class ClaimsOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             # Two columns, and two rows too, as there are two folds at least.
             least = LEAST_FEATURES if reset else 1
             limits = {"ensure_min_samples": least, "ensure_min_features": least, "ensure_all_finite": "allow-nan"}
-            frame = pd.DataFrame(validate_data(self, X, reset=reset, dtype=np.float64, **limits))
+            try:
+                frame = pd.DataFrame(validate_data(self, X, reset=reset, dtype=np.float64, **limits))
+            except ValueError as error:
+                if "could not convert string" not in str(error):
+                    raise
+                # Without the text, which may be somebody's.
+                raise InputError(
+                    "X is an array that holds text. Give a pandas DataFrame, whose columns of text are categories; a "
+                    'transformer makes one after `set_output(transform="pandas")`.'
+                ) from None
         names = getattr(self, "feature_names_in_", [f"x{number}" for number in range(self.n_features_in_)])
         return frame.set_axis(names, axis=1)
 

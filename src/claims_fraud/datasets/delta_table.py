@@ -48,6 +48,7 @@ KEEPS_ROWS = {
     "OPTIMIZE", "REORG", "VACUUM START", "VACUUM END", "COMPUTE STATS", "UPGRADE PROTOCOL", "ADD FEATURE",
 }  # fmt: skip
 NO_TABLE = "no table"
+SESSION_CATALOG = "spark_catalog"
 # Columns are named by users, and may have spaces.
 PROPERTIES = {"delta.columnMapping.mode": "name"}
 
@@ -114,6 +115,11 @@ class DeltaTableDataset(ManagedTableDataset):  # type: ignore[misc] # it has no 
             raise InputError(
                 f"{odd[0]!r} in the table name {catalog}.{database}.{table} is no name of a catalog, schema or table: "
                 "it has letters, digits, _ and - only. Give others with `--params=catalog=…,schema=…`."
+            )
+        if catalog == SESSION_CATALOG and "-" in database + table:
+            raise InputError(
+                f"{database}.{table} has a hyphen, which Unity Catalog takes and {SESSION_CATALOG} does not. Give "
+                "another schema with `--params=schema=…`."
             )
         super().__init__(
             catalog=catalog,

@@ -58,6 +58,9 @@ class WholeFileDataset(AbstractDataset[Any, Any]):
         self._upsert_by = upsert_by
         self._mixed_as_text = mixed_as_text
         self.metadata = metadata
+        if str(dataset["type"]).startswith("plotly."):
+            # Kedro-Viz shows what has this, by the type that it returns; tables of claims are not to be shown.
+            self.preview = self._at(self._path).preview  # type: ignore[attr-defined]
 
     def load(self) -> Any:
         """Return the data, or None if the file is missing and optional."""

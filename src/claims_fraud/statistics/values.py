@@ -116,4 +116,7 @@ def exact_number(value: Any) -> Any:
         return float(str(value))
     if isinstance(value, Decimal):
         return float("nan") if value.is_snan() else float(value)
-    return float(value) if isinstance(value, Real) else value
+    try:
+        return float(value) if isinstance(value, Real) else value
+    except OverflowError:  # a whole number of more digits than a float64 has
+        return float("inf") if value > 0 else float("-inf")
