@@ -52,8 +52,8 @@ def units(frame: pd.DataFrame, of: tuple[str, float], measure: str) -> pd.DataFr
 
 
 def means(frame: pd.DataFrame, of: tuple[str, float], measure: str) -> pd.Series:
-    """Return each detector's mean over seeds, then over units; NaN where a unit is missing."""
-    return units(frame, of, measure).T.groupby(level=0).mean().mean(skipna=False)
+    """Return each detector's mean over seeds, then over units; NaN where it lacks a unit that another one has."""
+    return units(frame, of, measure).T.groupby(level=0).mean().dropna(how="all").mean(skipna=False)
 
 
 def best_of(found: pd.Series, frame: pd.DataFrame, family: str) -> str | None:

@@ -45,7 +45,7 @@ NOTHING = float("-inf")
 # How much a value's contradictions with others add to its share of a row's score.
 BLAMED = 1.0
 # Rarity counts this much where contradictions are as few as the middle of the rows leads to expect, and at least.
-MOST_RARITY, LEAST_RARITY = 0.5, 0.25
+MOST_RARITY, LEAST_RARITY = 0.5, 0.35
 # What it would count with no contradiction beyond those, were it not for the bound.
 RARITY_ALONE = 2.0
 # What rarity can amount to at most, in nats: a contradiction beyond doubt comes before any rare value.
@@ -124,7 +124,7 @@ class ScoreScale:
         Median of a row's summed rarity, and the root of the columns' summed squared interquartile ranges: the spread
         that it would have if columns were independent.
     rarity_weight : float
-        How much a spread of rarity counts, in [0.25, 0.5] nats.
+        How much a spread of rarity counts, in [0.35, 0.5] nats.
     """
 
     rarity: tuple[float, float]

@@ -37,7 +37,7 @@ RARE_SHARE, RARE_ENOUGH = 0.02, 2.3
 EXTREME = 3.2
 # A column that tells less of the one that is explained is quoted only if it contradicts so many times as strongly: the
 # specialty says more of a diagnosis than the years that a provider has practiced, even if these happen to fit it less.
-WORTH_A_STRANGER = 1.5
+WORTH_A_STRANGER = 1.6
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"
 ALL_ROWS = -1
