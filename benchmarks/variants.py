@@ -19,8 +19,6 @@ from claims_fraud.autoencoder.evidence import Stack
 AS_IT_IS = "as it is"
 COLUMN = "claims_fraud.autoencoder.column_evidence"
 EVIDENCE = "claims_fraud.autoencoder.evidence"
-# Far more than any contradiction.
-FAR = 1_000.0
 
 
 class Unweighed(Stack):
@@ -42,7 +40,6 @@ def alone(**weights: float) -> dict[str, Any]:
 REPLACED: dict[str, dict[str, Any]] = {
     AS_IT_IS: {},
     "contradiction only": {f"{EVIDENCE}.MOST_RARITY": 0.0, f"{EVIDENCE}.LEAST_RARITY": 0.0},
-    "rarity only": {f"{EVIDENCE}.MOST_RARITY": FAR, f"{EVIDENCE}.LEAST_RARITY": FAR},
     # The frontier between contradiction and rarity, at these weights whatever the data.
     **{
         f"rarity counts {weight} everywhere": {f"{EVIDENCE}.MOST_RARITY": weight, f"{EVIDENCE}.LEAST_RARITY": weight}
