@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from claims_fraud.claims import Columns, HistoryParameters
 from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
-from claims_fraud.claims.history import derive_features
+from claims_fraud.claims.history import LAST_CLAIMS, derive_features
 
 NAN = math.nan
 OF = "possible_duplicate_of"
@@ -324,3 +324,41 @@ def test_increments_give_what_one_load_does(frame: pd.DataFrame, split: str) -> 
     late = frame["claim_date"] > pd.Timestamp(split)
     at_once = derive_features(frame, COLUMNS)[late]
     pd.testing.assert_frame_equal(derive_features(frame[late], COLUMNS, earlier=frame[~late]), at_once)
+
+
+def test_lines_of_one_claim_are_one() -> None:
+    columns = Columns(
+        claim_id=["claim", "line"],
+        line="line",
+        procedure="code",
+        categorical=("code",),
+        numeric=("claim_amount", *LAST_CLAIMS, *PATIENT_COLUMNS, *PROVIDER_COLUMNS),
+        protected={},
+    )
+    rows = [
+        ("A", 1, "2025-01-01", "x", 10.0),
+        ("A", 2, "2025-01-01", "x", 10.0),
+        ("A", 3, "2025-01-01", "y", 20.0),
+        ("B", 1, "2025-01-04", "x", 10.0),
+        ("B", 2, "2025-01-04", "z", 5.0),
+        ("C", 1, "2025-01-04", "x", 10.0),
+        ("C", 2, "2025-01-04", "x", 10.2),
+    ]
+    frame = pd.DataFrame(rows, columns=["claim", "line", "claim_date", "code", "claim_amount"]).assign(
+        claim_line=[f"{claim}/{line}" for claim, line, *_ in rows],
+        claim_date=lambda made: pd.to_datetime(made["claim_date"]),
+        patient_id="p",
+        provider_id="d",
+    )
+    found = derive_features(frame, columns)
+    assert found["num_previous_claims"].tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert found["days_since_last_claim"].fillna(-1).tolist() == [-1, -1, -1, 3, 3, 0, 0]
+    # The first claim is of 40, the second of 15.
+    assert found["average_claim_amount"].fillna(-1).tolist() == [-1, -1, -1, 40, 40, 27.5, 27.5]
+    assert found["patient_claims_that_day"].tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert found["provider_claims_that_day"].tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert found["same_procedure_same_day"].tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert found["days_since_same_procedure"].fillna(-1).tolist() == [-1, -1, -1, 3, -1, 0, 0]
+    assert found[OF].tolist() == [None, None, None, "A/1", None, "B/1", "B/1"]
+    shuffled = derive_features(frame.sample(frac=1, random_state=0), columns).sort_index()
+    pd.testing.assert_frame_equal(shuffled, found)

@@ -1,16 +1,23 @@
 """What one claim hides and earlier claims show: a service billed again, a patient's round of providers, new patients.
 
-Earlier is the claim with the smaller date (and time, where there is one), of equal ones that with the smaller id. Days
-are whole days. Not for anything later than the claim, nor for what needs a single row.
+Earlier is the claim with the smaller date (and time, where there is one), of equal ones that with the smaller id; lines
+of one claim are one, none earlier than another. Days are whole days. Not for anything later than the claim, nor for
+what needs a single row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.claims.columns import POSSIBLE_DUPLICATE_OF, Columns
 from claims_fraud.claims.windows import whole_days
+
+Ints = npt.NDArray[np.integer[Any]]
 
 PATIENT_COLUMNS = (
     "patient_claims_that_day",
@@ -57,18 +64,17 @@ def patient_history(claims: pd.DataFrame, columns: Columns, window_days: int) ->
         Null without patient, and where procedure or amount are needed and missing.
     """
     rows = _in_order(claims, columns)
-    patient, day = rows["patient"], rows["day"]
-    history = pd.DataFrame(
-        {
-            "patient_claims_that_day": rows.groupby(["patient", "day"]).cumcount(),
-        }
-    )
+    patient = rows["patient"]
+    by_day = ["patient", "day"]
+    history = pd.DataFrame({"patient_claims_that_day": _once_a_claim(rows, by_day, _earlier(by_day))})
     if columns.provider:
         history["patient_providers_90_days"] = _recent_providers(rows, min(PROVIDER_DAYS, window_days))
     if columns.procedure:
         service = rows["procedure"] >= 0
-        history["same_procedure_same_day"] = rows.groupby(["patient", "procedure", "day"]).cumcount().where(service)
-        since = day.groupby([patient, rows["procedure"]]).diff()
+        by_service = ["patient", "procedure"]
+        that_day = [*by_service, "day"]
+        history["same_procedure_same_day"] = _once_a_claim(rows, that_day, _earlier(that_day)).where(service)
+        since = _once_a_claim(rows, by_service, lambda some: some.groupby(by_service)["day"].diff())
         history["days_since_same_procedure"] = since.where(service & (since <= window_days))
     history = history.astype(float)
     if columns.links:
@@ -98,13 +104,27 @@ def provider_history(claims: pd.DataFrame, columns: Columns, window_days: int) -
         - ``provider_claims_that_day``: the provider's earlier claims of that day.
     """
     rows = _in_order(claims, columns)
-    history = pd.DataFrame({"provider_claims_that_day": rows.groupby(["provider", "day"]).cumcount()})
+    by_day = ["provider", "day"]
+    history = pd.DataFrame({"provider_claims_that_day": _once_a_claim(rows, by_day, _earlier(by_day))})
     if columns.party:
         since = rows["day"].groupby([rows["provider"], rows["patient"]]).diff()
         is_new = ~(since <= window_days) & (rows["patient"] >= 0)
         new = is_new.groupby([rows["provider"], rows["day"]]).cumsum()
         history["provider_new_patients_that_day"] = new
     return history.astype(float).where(rows["provider"] >= 0).reindex(claims.index)
+
+
+def put_together(lines: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, Ints]:
+    """Return claims in place of their lines, and for each line the label of its claim, shape (n,).
+
+    A claim is its first line by date and id, with the amounts of all lines.
+    """
+    ordered = lines.sort_values([columns.claim_date, columns.claim_id], kind="stable")
+    of = ordered.groupby(list(columns.whole_claim), dropna=False, sort=False).ngroup()
+    whole = ordered[~of.duplicated().to_numpy()].reset_index(drop=True)
+    if columns.claim_amount:
+        whole[columns.claim_amount] = ordered[columns.claim_amount].groupby(of).sum(min_count=1).to_numpy()
+    return whole, of.reindex(lines.index).to_numpy()
 
 
 def _in_order(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
@@ -114,7 +134,24 @@ def _in_order(claims: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     codes = {role: pd.factorize(ordered[name])[0] for role, name in names.items() if name}
     day = whole_days(ordered[columns.claim_date])
     amount = {"amount": ordered[columns.claim_amount]} if columns.claim_amount else {}
-    return pd.DataFrame({**codes, "day": day, **amount}, index=ordered.index)
+    # Lines of one claim have its number; where rows are claims each has its own.
+    whole = ordered.groupby(list(columns.whole_claim), dropna=False).ngroup() if columns.whole_claim else None
+    claim = np.arange(len(ordered)) if whole is None else whole.to_numpy()
+    return pd.DataFrame({**codes, "day": day, "claim": claim, **amount}, index=ordered.index)
+
+
+def _once_a_claim(rows: pd.DataFrame, by: list[str], count: Callable[[pd.DataFrame], pd.Series]) -> pd.Series:
+    """Return what is counted of each group's rows; lines of one claim are one, and have what its first line has."""
+    if rows["claim"].is_unique:
+        return count(rows)
+    counted = count(rows[~rows.duplicated([*by, "claim"])]).reindex(rows.index)
+    of_claim: pd.Series = counted.groupby([rows[name] for name in (*by, "claim")]).transform("first")
+    return of_claim
+
+
+def _earlier(by: list[str]) -> Callable[[pd.DataFrame], pd.Series]:
+    """Return what counts the rows of the same group before each one."""
+    return lambda rows: rows.groupby(by).cumcount()
 
 
 def _recent_providers(rows: pd.DataFrame, days: int) -> pd.Series:
@@ -135,8 +172,8 @@ def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series, days: int) -> 
     """Return how many earlier claims each one may repeat, and the id of the closest."""
     comparable = rows[(rows["patient"] >= 0) & (rows["procedure"] >= 0) & rows["amount"].notna()]
     comparable = comparable.sort_values(["patient", "procedure"], kind="stable")
-    patient, procedure, day, amount = (
-        comparable[name].to_numpy() for name in ("patient", "procedure", "day", "amount")
+    patient, procedure, day, amount, claim = (
+        comparable[name].to_numpy() for name in ("patient", "procedure", "day", "amount", "claim")
     )
     size = len(comparable)
     count, closest = np.zeros(size), np.full(size, -1)
@@ -154,6 +191,7 @@ def _possible_duplicates(rows: pd.DataFrame, claim_id: pd.Series, days: int) -> 
         later, earlier, apart = later[within], earlier[within], apart[within]
         off = np.abs(amount[later] - amount[earlier])
         alike = off <= DUPLICATE_TOLERANCE * np.maximum(np.abs(amount[later]), np.abs(amount[earlier]))
+        alike &= claim[later] != claim[earlier]
         count[later[alike]] += 1
         closer = alike & ((off < difference[later]) | ((off == difference[later]) & (apart == gap[later])))
         at = later[closer]

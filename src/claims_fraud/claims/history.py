@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from claims_fraud.claims.across_claims import PATIENT_COLUMNS, PROVIDER_COLUMNS, patient_history, provider_history
+from claims_fraud.claims.across_claims import (
+    PATIENT_COLUMNS,
+    PROVIDER_COLUMNS,
+    patient_history,
+    provider_history,
+    put_together,
+)
 from claims_fraud.claims.columns import DAYS_SINCE, HISTORY_COMPLETE, Columns
 from claims_fraud.claims.parameters import HistoryParameters
 from claims_fraud.claims.windows import Window, means_before, whole_days, window_starts
@@ -83,7 +89,8 @@ def history_sources(columns: Columns) -> dict[str, tuple[str, ...]]:
 def history_inputs(columns: Columns) -> list[str]:
     """Return the columns that history is computed from."""
     optional = (columns.party, columns.provider, columns.claim_amount, columns.procedure)
-    return [columns.claim_id, columns.claim_date, *(name for name in optional if name)]
+    named = [columns.claim_id, columns.claim_date, *(name for name in optional if name)]
+    return [*named, *(name for name in columns.whole_claim if name not in named)]
 
 
 def upserted(claims: pd.DataFrame, earlier: pd.DataFrame | None, claim_id: str) -> pd.DataFrame:
@@ -188,7 +195,14 @@ def _with_earlier(claims: pd.DataFrame, columns: Columns, earlier: pd.DataFrame 
 
 
 def _last_claims(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
-    """Return the columns of `LAST_CLAIMS` for every claim, aligned with its index."""
+    """Return the columns of `LAST_CLAIMS` for every claim, aligned with its index; lines have those of their claim."""
+    if columns.whole_claim:
+        whole, of = put_together(claims, columns)
+        return _last_of(whole, columns, window_days).loc[of].set_axis(claims.index)
+    return _last_of(claims, columns, window_days)
+
+
+def _last_of(claims: pd.DataFrame, columns: Columns, window_days: int) -> pd.DataFrame:
     ordered = claims.sort_values([columns.claim_date, columns.claim_id], kind="stable")
     patient = pd.factorize(ordered[columns.party])[0]
     by_patient = np.argsort(patient, kind="stable")
