@@ -111,7 +111,7 @@ def test_as_on_pandas(spark):
         ["B02", "E11", None],
     ]
     assert features["days_since_start"].tolist() == [1.0, 1.0, 1.0]
-    assert features["provider_claims_that_day"].tolist() == [0.0, 1.0, 2.0]
+    assert features["provider_claims_that_day"].tolist() == [0.0, 0.0, 1.0]
     assert features["outcome"].fillna(-1).tolist() == [1.0, -1.0, -1.0]
 
     on_spark, rejected_on_spark = ingested(in_spark(spark, raw))
