@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cases import Problem
-from detectors import ALL, OURS, Detector, Floats, Found, ours
+from detectors import ALL, Detector, Floats, Found, ours
 
 from claims_fraud.autoencoder.evidence import Stack
 
@@ -74,7 +74,7 @@ def changed(
 
 def ablations() -> list[Detector]:
     """Return the variants of ours as detectors, with XGBoost, which is quicker; the first is as it is."""
-    base = next(one for one in ALL if one.family == OURS and one.name == "xgboost")
+    base = next(one for one in ALL if one.name == "xgboost")
     return [
         replace(
             base,

@@ -14,9 +14,10 @@ import pandas as pd
 from claims_fraud import frames
 from claims_fraud.choices import Period
 from claims_fraud.claims import Columns
+from claims_fraud.claims.columns import OUTCOME, PERIOD
 from claims_fraud.claims.rows import numbers
 from claims_fraud.errors import GateNotPassed, listed
-from claims_fraud.fairness.counts import PERIOD, Counting, Summary, summarise
+from claims_fraud.fairness.counts import Counting, Summary, summarise
 from claims_fraud.fairness.findings import OF_AN_ATTRIBUTE, Findings, plain_rows
 from claims_fraud.fairness.groups import CROSS, bands_for
 from claims_fraud.fairness.verdicts import BIASED, INCONCLUSIVE, WORST_FIRST, worst
@@ -26,7 +27,6 @@ from claims_fraud.parameters import FairnessParameters
 from claims_fraud.periods import in_periods
 from claims_fraud.scores import check_scores_have
 
-OUTCOME = "is_fraud"
 SCORED = ("flagged", "rank", "fraud_score", "fraud_percentile")
 # Intersections, and groups over time, that are told one by one: the worst.
 MOST_CROSSED = 20

@@ -1,4 +1,4 @@
-"""Totals and their parts: what counts as one, and what is said of it."""
+"""Which numbers count as totals of another, and the evidence and reasons for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from claims_fraud.autoencoder import ClaimsTreeAutoencoder
 from claims_fraud.autoencoder.batch import Batch
 from claims_fraud.autoencoder.judgement import judge_batch
 from claims_fraud.autoencoder.kinds import CategoryEncoder, NumberEncoder
-from claims_fraud.autoencoder.totals import find_part, is_all_of_part, is_below_part
+from claims_fraud.autoencoder.totals import find_parts, is_all_of_part, is_below_part
 
 N = 400
 RANDOM = np.random.default_rng(0)
@@ -26,7 +26,7 @@ def found(**columns):
         NumberEncoder.fit(one) if one.dtype.kind in "if" else CategoryEncoder.fit(one, max_classes=24) for one in values
     ]
     encoded = [encoder.encode(one) for encoder, one in zip(encoders, values, strict=True)]
-    part = find_part(list(columns).index("total"), encoded, encoders, np.arange(len(values[0])))
+    part = find_parts(encoded, encoders, np.arange(len(values[0])))[list(columns).index("total")]
     return None if part is None else list(columns)[part]
 
 

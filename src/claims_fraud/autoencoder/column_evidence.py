@@ -60,7 +60,7 @@ class ColumnEvidence:
     stack : Stack
         How much each counts.
     part : int, optional
-        Of a total, the place of its part: see `find_part`.
+        Of a total, the place of its part: see `find_parts`.
     """
 
     column: int

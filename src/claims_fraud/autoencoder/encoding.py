@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.errors import InputError
-from claims_fraud.statistics.values import TRUTH, as_floats, value_text
+from claims_fraud.statistics.values import NOT_SINGLE, TRUTH, as_floats, value_text
 
 # The side on which a number can be suspicious at all.
 Direction = Literal["high", "low"]
@@ -30,8 +30,6 @@ MAX_KNOWN_CATEGORIES = 10_000
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Of a normal distribution, in standard deviations: interquartile range, and median absolute deviation.
 IQR_OF_NORMAL, MAD_OF_NORMAL = 1.349, 0.6745
-# What is no category: several values, or one of unknown meaning.
-NOT_SINGLE = (list, tuple, dict, set, bytes, np.ndarray)
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 

@@ -35,8 +35,8 @@ ENOUGH, MOST_ALIKE = 30, 0.25
 RARE_SHARE, RARE_ENOUGH = 0.02, 2.3
 # A number is extreme if one row in fifty lies as far out, on either side, or if it is as far from the others.
 EXTREME = 3.2
-# A column that tells less of the one that is explained is quoted only if it contradicts so many times as strongly: the
-# specialty says more of a diagnosis than the years that a provider has practiced, even if these happen to fit it less.
+# We prefer to quote the column that shares the most information with the explained one. Another one has to contradict
+# the value this many times as strongly: a specialty explains a diagnosis better than the provider's years of practice.
 WORTH_A_STRANGER = 1.6
 # How a value differs from what is usual.
 ABOVE, BELOW, WITHIN, OTHER = "above", "below", "within", "other"

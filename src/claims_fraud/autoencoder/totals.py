@@ -1,4 +1,6 @@
-"""Which numbers are totals of others, as a year's bills are of one bill: a total that is all of its part is no oddity.
+"""Finds numbers that are totals of another number, as a year's payments include each payment.
+
+A total that equals its part is not suspicious, and one below its part is.
 
 Not for sums of several numbers that make up nearly all rows, which are relations: see ``baseline``.
 """
@@ -21,33 +23,37 @@ HARDLY_ANY, MANY = 0.01, 0.25
 BEYOND_CHANCE = 10
 
 
-def find_part(column: int, columns: Sequence[Encoded], encoders: Sequence[Any], rows: Ints) -> int | None:
-    """Return the place of the number that a column is a total of, the one it most often equals; None where none is.
+def find_parts(columns: Sequence[Encoded], encoders: Sequence[Any], rows: Ints) -> list[int | None]:
+    """Return for each column the place of the number that it is a total of, the one it most often equals, or None.
 
     Parameters
     ----------
-    column : int
-        Place of the column.
     columns, encoders : sequence
         All columns of all rows, and their encoders.
     rows : int array of shape (m,)
         Positions of the rows to look at.
     """
-    if columns[column].standardized is None:
-        return None
-    total, best, most = _numbers(column, columns, encoders, rows), None, MANY
-    for other, one in enumerate(columns):
-        if other == column or one.standardized is None:
-            continue
-        part = _numbers(other, columns, encoders, rows)
+    numbers = {
+        place: _numbers(place, columns, encoders, rows)
+        for place, column in enumerate(columns)
+        if column.standardized is not None
+    }
+    return [_part_of(place, numbers) for place in range(len(columns))]
+
+
+def _part_of(column: int, numbers: dict[int, Floats]) -> int | None:
+    best, most = None, MANY
+    for other, part in numbers.items() if column in numbers else ():
+        total = numbers[column]
         both = (total > 0) & (part > 0)
-        if both.sum() < FEWEST_ROWS:
+        if other == column or both.sum() < FEWEST_ROWS:
             continue
-        whole, piece = total[both], part[both]
-        same = _same(whole, piece)
-        share, by_chance = same.mean(), _same(whole, np.random.default_rng(0).permutation(piece)).mean()
-        below = ((total < part) & ~_same(total, part)).sum() / both.sum()
-        if share > most and share > BEYOND_CHANCE * by_chance and below <= HARDLY_ANY:
+        same = _same(total, part)
+        share, below = same[both].mean(), ((total < part) & ~same).sum() / both.sum()
+        if share <= most or below > HARDLY_ANY:
+            continue
+        by_chance = _same(total[both], np.random.default_rng(0).permutation(part[both])).mean()
+        if share > BEYOND_CHANCE * by_chance:
             best, most = other, share
     return best
 

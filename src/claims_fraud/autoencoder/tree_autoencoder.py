@@ -41,7 +41,7 @@ from claims_fraud.autoencoder.persistence import content_hash, packed, read_mode
 from claims_fraud.autoencoder.plan import Plan
 from claims_fraud.autoencoder.reasons import Explainer
 from claims_fraud.autoencoder.threads import mapped, thread_count
-from claims_fraud.autoencoder.totals import find_part
+from claims_fraud.autoencoder.totals import find_parts
 from claims_fraud.choices import ModelType
 
 # Columns that a value is compared with one by one: those that tell most of it.
@@ -229,7 +229,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
             inputs=self._most_telling(columns, self.max_inputs),
             partners=self._most_telling(columns, min(self.max_inputs, MOST_PARTNERS)),
             follows=self._follows(columns),
-            parts=self._parts(columns),
+            parts=find_parts(columns, list(self.encoders_.values()), self._some_rows(columns)),
             derived=[name in (self.derived_from or {}) for name in features],
             groups=hashes,
             max_samples=self.max_samples,
@@ -452,7 +452,7 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         return Explainer(self.features_, encoders, models, self.cooccurrence_, derived, others)
 
     def _set_of(self, name: str) -> list[str]:
-        """Return the other columns of the set of codes that a column is of, if it is of one."""
+        """Return the other columns of the column's code set; none if it belongs to none."""
         return [one for columns in self.code_sets if name in columns for one in columns if one != name]
 
     def _encode(self, data: pd.DataFrame) -> list[Encoded]:
@@ -481,11 +481,6 @@ class ClaimsTreeAutoencoder(BaseEstimator):  # type: ignore[misc]
         rows, encoders = self._some_rows(columns), list(self.encoders_.values())
         sizes = [encoder.n_codes for encoder in encoders]
         return [follows_others(place, columns, encoders, sizes, rows) for place in range(len(columns))]
-
-    def _parts(self, columns: Sequence[Encoded]) -> list[int | None]:
-        """Return of each column that is a total the place of its part."""
-        rows, encoders = self._some_rows(columns), list(self.encoders_.values())
-        return [find_part(place, columns, encoders, rows) for place in range(len(columns))]
 
     def _some_rows(self, columns: Sequence[Encoded]) -> Ints:
         """Return the positions of all rows, or of as many as a model may learn from."""

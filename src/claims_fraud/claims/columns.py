@@ -38,8 +38,9 @@ OUTPUT_COLUMNS = (
     "rejection_reasons",
 )
 OUTPUT_PREFIX = "surprise_"
-# What fairness adds to claims: the known outcome, and the month.
-COUNTED_AS = ("is_fraud", "claim period")
+# Columns that the fairness analysis adds to claims: the known outcome, and the month.
+OUTCOME, PERIOD = "is_fraud", "claim period"
+COUNTED_AS = (OUTCOME, PERIOD)
 DAYS_SINCE = "days_since_"
 # What roles were called before, when all claims were of patients.
 ALIASES = {"patient_id": "party", "provider_id": "provider"}

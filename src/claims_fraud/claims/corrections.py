@@ -22,7 +22,7 @@ SUPERSEDED, REVERSES, REVERSED = "superseded by", "reverses ", "reversed by "
 SET_ASIDE = (SUPERSEDED, REVERSES, REVERSED)
 # The reasons while the rows are checked.
 TAKEN_BACK = "__taken_back"
-# By what rows are put beside known claims: the claim id, and all that a reversal shares with its claim.
+# Join keys between new rows and known claims: the claim id, and what a reversal has in common with its claim.
 CLAIM, PAIR = "__claim", "__pair"
 # Of known claims: when they were written, and the id.
 SINCE, KNOWN = "__since", "__known"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from claims_fraud.claims.parameters import ReadParameters
+from claims_fraud.claims.parameters import CHOOSE, ReadParameters
 from claims_fraud.claims.reading import CSV, SEPARATORS, byte_order_mark, data_files, first_line, is_utf_8, kind_of
 from claims_fraud.claims.rows import dates, is_present, numbers, without_missing
 from claims_fraud.statistics.values import value_text
@@ -38,7 +38,6 @@ PERHAPS = ("NA", "N/A", "n/a", "null", "NULL", "None", "none", "nan", "NaN", "un
 SENTINELS = ("1900-01-01", "1899-12-31", "9999-12-31", "9999-01-01", "1970-01-01")
 # What some systems write for no date at all.
 NO_DAY = r"0+(?P<sign>[./-])0+(?P=sign)0+(?:[ T]00:00(?::00)?)?"
-CHOOSE = "choose"
 # Of the values that are no missing ones, those that have to fit a way of writing.
 MOSTLY = 0.95
 SHOWN = 3
@@ -234,9 +233,9 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     }
     if not written:
         return
-    signs = [str(sign) for values in written.values() for sign in values.str.findall(CURRENCY).explode().dropna()]
+    used = [str(sign) for values in written.values() for sign in values.str.findall(CURRENCY).explode().dropna()]
     # The most frequent first: where there are several, the others' values are no numbers.
-    currencies = [sign for sign, _ in sorted(Counter(signs).items(), key=lambda one: (-one[1], one[0]))]
+    currencies = [sign for sign, _ in Counter(sorted(used)).most_common()]
     ways = [
         ReadParameters(decimal=decimal, thousands=thousands, currency=currency)
         for currency in (*currencies[:1], "")
@@ -268,8 +267,8 @@ def _propose_numbers(texts: Mapping[str, pd.Series], found: Proposal) -> None:
     }
     others = [way for way in common[1:] if _differ(chosen, way, [written[name] for name in fitting])]
     if others:
-        both = " or ".join(f"decimal {way.decimal!r} with thousands {way.thousands!r}" for way in (chosen, *others))
-        found.questions["decimal"] = f"choose: {both}, which fit all values"
+        signs = " or ".join(f"decimal {way.decimal!r} with thousands {way.thousands!r}" for way in (chosen, *others))
+        found.questions["decimal"] = f"choose: {signs}, which fit all values"
         found.read |= {"decimal": chosen.decimal, "thousands": chosen.thousands}
         found.undecided |= {"decimal": CHOOSE, "thousands": CHOOSE}
 

@@ -33,10 +33,10 @@ from claims_fraud.claims.rows import (
     DATE,
     NUMBER,
     TEXT,
+    all_end_in_point_zero,
     broken_rules,
     check_columns,
     duplicate_rules,
-    ends_in_point_zero,
     is_present,
     kinds,
     not_of_kind,
@@ -150,7 +150,7 @@ def findings(checked: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         "reversed": int(said.str.startswith((REVERSED, REVERSES)).sum()),
         "reasons": each.value_counts().to_dict(),
         "tidied": {name: tidied(checked[name]) for name, kind in expected.items() if kind == TEXT},
-        "point_zero": {name: ends_in_point_zero(checked[name]) for name, kind in expected.items() if kind == TEXT},
+        "point_zero": {name: all_end_in_point_zero(checked[name]) for name, kind in expected.items() if kind == TEXT},
         "with_zone": {name: with_zone(checked[name]) for name, kind in expected.items() if kind == DATE},
         "present": {name: int(is_present(checked[name]).sum()) for name in expected},
         "wrong": {name: repr(checked[name].astype(object)[rows[0]]) for name, rows in wrong.items() if len(rows)},
@@ -165,17 +165,20 @@ def added_findings(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
         "reasons": dict(Counter(one["reasons"]) + Counter(other["reasons"])),
         **{
             count: {name: number + other[count][name] for name, number in one[count].items()}
-            for count in ("tidied", "point_zero", "with_zone", "present")
+            for count in ("tidied", "with_zone", "present")
         },
+        "point_zero": {name: whole and other["point_zero"][name] for name, whole in one["point_zero"].items()},
         "wrong": {**other["wrong"], **one["wrong"]},
         "example": one["example"] or other["example"],
     }
 
 
-def check_findings(found: dict[str, Any], columns: Columns, parameters: IngestionParameters, *, least: int = 1) -> None:
+def check_findings(
+    found: dict[str, Any], columns: Columns, parameters: IngestionParameters, *, all_may_be_aside: bool = False
+) -> None:
     """Raise InputError if the claims have no rows, a column is of the wrong kind, or too many rows are rejected.
 
-    Or if fewer than ``least`` rows are left because all others are set aside.
+    Also if all rows are set aside as superseded or reversed, unless ``all_may_be_aside``.
     """
     rows, rejected, aside = found["rows"], found["rejected"], found["superseded"] + found["reversed"]
     if not rows:
@@ -187,11 +190,11 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
     for name, number in found["tidied"].items():
         if number:
             logger.info("%s: %s values normalized (blanks around them removed, Unicode NFC)", name, f"{number:,}")
-    for name, number in found["point_zero"].items():
-        if number and number == found["present"][name]:
+    for name, whole in found["point_zero"].items():
+        if whole and found["present"][name]:
             logger.warning(
-                "all values of %s end in .0, as a program writes whole numbers that it held as decimals; they are kept "
-                "so, and are others than those without: if claims were read before, write them as then",
+                "all values of %s end in .0, like whole numbers exported as decimals. They stay text: 5901.0 does not "
+                "match 5901. If earlier claims were written without .0, export these again in the same way.",
                 name,
             )
     for name, number in found["with_zone"].items():
@@ -203,7 +206,7 @@ def check_findings(found: dict[str, Any], columns: Columns, parameters: Ingestio
     ):
         if number:
             logger.info("%s %s: kept with the rejected, scored no more", f"{number:,}", what)
-    if rejected <= parameters.max_rejected_fraction * rows and valid >= (0 if aside and not least else 1):
+    if rejected <= parameters.max_rejected_fraction * rows and (valid or (aside and all_may_be_aside)):
         return
     if not rejected:
         raise InputError(f"all {rows:,} claims are superseded or reversed: there is nothing to score.")

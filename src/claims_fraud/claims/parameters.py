@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+# What init-columns writes where a person has to decide; no parameter accepts it.
+CHOOSE = "choose"
+
 
 class ReadParameters(BaseModel):
     """How the claims are written: the file, and in text the numbers, dates and missing values."""
@@ -69,9 +72,8 @@ class ReadParameters(BaseModel):
     @field_validator("currency")
     @classmethod
     def _chosen(cls, value: str) -> str:
-        # What init-columns writes where amounts are in several.
-        if value == "choose":
-            raise ValueError("replace 'choose' by what stands beside the amounts to read, such as $ or EUR")
+        if value == CHOOSE:
+            raise ValueError(f"{value!r} is not a currency; name the one to read, such as $ or EUR")
         return value
 
     @field_validator("date_format")

@@ -23,13 +23,12 @@ from claims_fraud.claims.columns import Columns
 from claims_fraud.claims.history import DERIVED, derivable, lacking
 from claims_fraud.claims.parameters import ReadParameters
 from claims_fraud.errors import InputError, listed, nearest
-from claims_fraud.statistics.values import as_floats, has_real_dtype, number_or_text, value_text
+from claims_fraud.statistics.values import NOT_SINGLE, as_floats, has_real_dtype, number_or_text, value_text
 
 Mask = npt.NDArray[np.bool_]
 
 NUMBER, DATE, TEXT, TRUTH = "a number", "a date", "text", "1 or 0, yes or no, true or false"
 WORDS = {"1": 1, "yes": 1, "y": 1, "true": 1, "t": 1, "0": 0, "no": 0, "n": 0, "false": 0, "f": 0}
-NESTED = (list, tuple, dict, set, bytes, np.ndarray)
 POINT_ZERO = re.compile(r"\s*-?\d+\.0\s*")
 # Numbers as Python writes them, dates in ISO 8601.
 AS_IT_IS = ReadParameters()
@@ -104,7 +103,7 @@ def typed_claims(
         if name not in raw:
             continue
         if raw[name].dtype == object:
-            refuse_nested([name] if any(isinstance(value, NESTED) for value in raw[name]) else [])
+            refuse_nested([name] if any(isinstance(value, NOT_SINGLE) for value in raw[name]) else [])
         kind = _kind(name, columns)
         values = without_missing(raw[name], read.missing_values_of(name))
         if kind == TRUTH:
@@ -344,11 +343,12 @@ def tidied(values: pd.Series) -> int:
     return sum(value != value.strip() or not unicodedata.is_normalized("NFC", value) for value in given)
 
 
-def ends_in_point_zero(values: pd.Series) -> int:
-    """Return how many values are texts that a program wrote for whole numbers it held as decimals, such as 5901.0."""
+def all_end_in_point_zero(values: pd.Series) -> bool:
+    """Return whether all values that are present are text such as 5901.0: whole numbers written as decimals."""
     if values.dtype.kind in "biufmM":
-        return 0
-    return sum(bool(POINT_ZERO.fullmatch(value)) for value in values.astype(object) if isinstance(value, str))
+        return False
+    present = (value for value in values.dropna() if not _is_blank(value))
+    return all(isinstance(value, str) and POINT_ZERO.fullmatch(value) for value in present)
 
 
 def refuse_nested(names: Iterable[str]) -> None:

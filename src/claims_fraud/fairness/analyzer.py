@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.evaluation import ranks
-from claims_fraud.claims.columns import OUTPUT_PREFIX
+from claims_fraud.claims.columns import OUTPUT_PREFIX, PERIOD
 from claims_fraud.errors import InputError, listed, nearest
-from claims_fraud.fairness.counts import PERIOD, Counting, summarise
+from claims_fraud.fairness.counts import Counting, summarise
 from claims_fraud.fairness.findings import Findings, find
 from claims_fraud.fairness.grid import percentiles_of
 from claims_fraud.fairness.groups import Bands, bands_for, check_bands, why_not

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from claims_fraud.autoencoder.encoding import Floats, Ints
+from claims_fraud.claims.columns import PERIOD
 from claims_fraud.fairness.grid import STEPS, steps
 from claims_fraud.fairness.groups import CROSS, labels, pairs_of
 
@@ -24,7 +25,6 @@ Summary = dict[str, Any]
 COUNTS = ("n", "flagged", "top", "known", "fraud", "known_flagged", "fraud_flagged")
 SCORE = "score"
 # The column of the periods, and what stands for them where they are crossed with an attribute.
-PERIOD = "claim period"
 
 
 @dataclass(frozen=True)

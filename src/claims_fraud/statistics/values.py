@@ -27,6 +27,10 @@ SINGLES = ("Float32", "float[pyarrow]")
 NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float")
 
 
+# What is no single value, or, as bytes are, one of unknown meaning.
+NOT_SINGLE = (list, tuple, dict, set, bytes, np.ndarray)
+
+
 def value_text(value: Any) -> str:
     """Return a value that is not missing as text.
 

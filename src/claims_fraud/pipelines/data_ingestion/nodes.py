@@ -59,6 +59,13 @@ def check_claims(
     claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str, read: ReadParameters = AS_IT_IS
 ) -> Frame:
     """Return every row as it came, with the rules that it breaks."""
+    return _checked(claims, columns, parameters, as_of, read)[0]
+
+
+def _checked(
+    claims: Frame, columns: Columns, parameters: IngestionParameters, as_of: str, read: ReadParameters
+) -> tuple[Frame, bool]:
+    """Return the checked rows, and whether there are reversals among them."""
     check_columns(claims.columns, columns)
     # pandas has no type for these; there they are found among the values.
     nested = [field.name for field in frames.schema_of(claims) if pa.types.is_nested(field.type)]
@@ -68,15 +75,16 @@ def check_claims(
         claim_id = pa.field(columns.claim_id, pa.string())
         schema = _appended(frames.schema_of(claims), claim_id)
         claims = frames.map_batches(claims, partial(with_claim_id, columns=columns, read=read), schema)
-    whose = columns.party or columns.provider
+    whose, reversals = columns.party or columns.provider, 0
     if whose is not None and may_be_reversed(columns, parameters.signed_columns):
         count = partial(count_reversals, columns=columns, read=read)
-        if frames.reduce_batches(claims, count, _added)["reversals"]:
+        reversals = frames.reduce_batches(claims, count, _added)["reversals"]
+        if reversals:
             schema = _appended(frames.schema_of(claims), pa.field(TAKEN_BACK, pa.string()))
             claims = frames.map_groups(claims, whose, partial(with_reversals, columns=columns, read=read), schema)
     check = partial(checked_claims, columns=columns, parameters=parameters, as_of=day, read=read)
     as_they_came = pa.schema([field for field in frames.schema_of(claims) if field.name != TAKEN_BACK])
-    return frames.map_groups(claims, columns.claim_id, check, rejected_schema(as_they_came))
+    return frames.map_groups(claims, columns.claim_id, check, rejected_schema(as_they_came)), reversals > 0
 
 
 def check_new_claims(  # noqa: PLR0913, PLR0917 - a node's inputs
@@ -88,11 +96,11 @@ def check_new_claims(  # noqa: PLR0913, PLR0917 - a node's inputs
     as_of: str,
     read: ReadParameters = AS_IT_IS,
 ) -> Frame:
-    """Return every new row as it came, with the rules that it breaks, or what it is beside the claims known so far.
+    """Return every new row as it came, with the rules that it breaks.
 
-    A row is older than the known version of its claim, or it reverses a known claim.
+    Rows older than the known version of their claim, and reversals of known claims, are set aside.
     """
-    checked = check_claims(claims, columns, parameters, as_of, read)
+    checked, has_reversals = _checked(claims, columns, parameters, as_of, read)
     known, schema = _known(features, earlier_new, columns), frames.schema_of(checked)
     if columns.updated_at is not None:
         fields = [pa.field(CLAIM, pa.string()), pa.field(SINCE, pa.timestamp("us", tz="UTC"))]
@@ -100,11 +108,7 @@ def check_new_claims(  # noqa: PLR0913, PLR0917 - a node's inputs
         rows = frames.map_batches(checked, partial(with_claim, columns=columns, read=read), schema.append(fields[0]))
         beside = frames.left_join(rows, versions, CLAIM)
         checked = frames.map_batches(beside, partial(superseded_by_known, columns=columns, read=read), schema)
-    if may_be_reversed(columns, parameters.signed_columns):
-        count = partial(count_reversals, columns=columns, read=read)
-        if frames.reduce_batches(claims, count, _added)["reversals"]:
-            checked = _with_known_reversed(checked, known, columns, read)
-    return checked
+    return _with_known_reversed(checked, known, columns, read) if has_reversals else checked
 
 
 def _with_known_reversed(checked: Frame, known: Frame, columns: Columns, read: ReadParameters) -> Frame:
@@ -122,21 +126,21 @@ def separate_rejected_claims(
     checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters = AS_IT_IS
 ) -> tuple[Frame, Frame]:
     """Return valid and rejected claims; together as many as came."""
-    return _separated(checked, columns, parameters, read, least=1)
+    return _separated(checked, columns, parameters, read, all_may_be_aside=False)
 
 
 def separate_rejected_new_claims(
     checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters = AS_IT_IS
 ) -> tuple[Frame, Frame]:
     """Return valid and rejected new claims; the first may be none, on a day of nothing but reversals."""
-    return _separated(checked, columns, parameters, read, least=0)
+    return _separated(checked, columns, parameters, read, all_may_be_aside=True)
 
 
 def _separated(
-    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters, *, least: int
+    checked: Frame, columns: Columns, parameters: IngestionParameters, read: ReadParameters, *, all_may_be_aside: bool
 ) -> tuple[Frame, Frame]:
     found = frames.reduce_batches(checked, partial(findings, columns=columns), added_findings)
-    check_findings(found, columns, parameters, least=least)
+    check_findings(found, columns, parameters, all_may_be_aside=all_may_be_aside)
     valid = partial(valid_claims, columns=columns, read=read)
     return (
         frames.map_batches(checked, valid, claims_schema(columns, checked.columns)),
